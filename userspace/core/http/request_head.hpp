@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The head of one HTTP/1.x request, as owned values that outlive the captured bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace probewall {
+
+struct Header {
+  std::string name;   ///< as sent
+  std::string value;  ///< outer white space removed, folded lines joined by one space
+};
+
+/// How the request shows who it is. The key itself never leaves the parser, only its keyed hash.
+enum class AuthKind : std::uint8_t { kNone, kBearer, kOther };
+
+struct RequestHead {
+  std::string method;
+  std::string target;  ///< as sent, with the query
+  std::string path;    ///< target without query, without "scheme://host"
+  int version_major = 1;
+  int version_minor = 1;
+  std::vector<Header> headers;  ///< in order of arrival
+
+  std::optional<std::uint64_t> content_length;  ///< only when exactly one valid value was sent
+  bool content_length_invalid = false;          ///< several different ones, or not a number
+  bool chunked = false;                         ///< Transfer-Encoding names chunked last
+  bool transfer_encoding = false;               ///< any Transfer-Encoding header
+  bool expect_continue = false;
+  bool connection_close = false;  ///< "close" sent, or HTTP/1.0 without keep-alive
+  bool upgrade = false;
+  bool odd = false;  ///< needed leniency: bare LF, space before colon, folding, NUL, version...
+
+  AuthKind auth = AuthKind::kNone;
+  std::string auth_hash;  ///< 16 hex digits of a keyed hash; empty without key
+
+  /// First header with this name, compared without case; empty view when absent.
+  std::string_view header(std::string_view name) const;
+  bool has_header(std::string_view name) const;
+  std::string_view host() const { return header("host"); }
+  std::string_view user_agent() const { return header("user-agent"); }
+};
+
+}  // namespace probewall

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guard's side of the kernel: loads, pins, attaches and writes the tables. Only this folder
+// calls libbpf and libxdp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "dataplane/block_table.hpp"
+#include "probewall/abi/maps.h"
+#include "probewall/result.hpp"
+
+namespace probewall {
+
+enum class AttachKind : std::uint8_t { kDispatcher, kLink, kNetlink };
+const char* to_string(AttachKind kind);  ///< "libxdp dispatcher", "bpf_link", "netlink"
+
+/// How one interface ended up attached, for status, metrics and doctor.
+struct AttachReport {
+  std::string interface;
+  unsigned ifindex = 0;
+  unsigned slot = 0;       ///< row of pw_counters
+  bool native = false;
+  AttachKind kind = AttachKind::kLink;
+  bool replaced = false;   ///< an earlier instance's program was replaced in place
+  std::string why;         ///< why this mode and kind, one sentence
+};
+
+/// Descriptors the worker needs, and nothing else. Owned by the Dataplane.
+struct WorkerDescriptors {
+  std::vector<int> rings;  ///< ring index order; empty with perf
+  int perf_events = -1;    ///< perf event array map; -1 with ring
+  int skip = -1;           ///< pw_skip, writable
+  int counters = -1;       ///< pw_counters; mapped read-only, then closed
+};
+
+struct FlowEntry {
+  pw_flow_key key{};
+  pw_flow flow{};
+};
+
+class Dataplane {
+ public:
+  /// Loads the programs and creates or reuses the pinned maps. Errors say what is missing (BTF,
+  /// bpffs, capability) and how to mend it. Nothing is attached yet.
+  static Result<std::unique_ptr<Dataplane>> open(const Config& config);
+  ~Dataplane();  ///< closes descriptors; attachments and pins stay
+
+  /// Attaches XDP and tc on `interface`, replacing an own earlier program in kind without a gap. A
+  /// foreign XDP program without dispatcher: Error naming it. On error nothing new stays attached there.
+  Result<AttachReport> attach(const std::string& interface);
+  Result<void> detach(const std::string& interface);
+
+  Result<void> set_settings(const pw_settings& settings);
+  Result<pw_settings> settings() const;
+  Result<void> set_enforcing(bool on);
+  Result<void> set_ports(const Config& config);
+
+  BlockTable& blocks();
+
+  Result<void> allow_put(const IpPrefix& prefix, const pw_allow_entry& entry);
+  Result<void> allow_remove(const IpPrefix& prefix);
+
+  const WorkerDescriptors& worker_descriptors() const;
+  /// Flows whose client lies in `source`; reads the flow table, up to its size.
+  Result<std::vector<FlowEntry>> flows_of(const IpPrefix& source) const;
+
+ private:
+  Dataplane();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// pw_settings as `config` wants them; the hash seed is drawn from getrandom unless `keep` has one.
+Result<pw_settings> settings_from(const Config& config, const std::optional<pw_settings>& keep);
+/// Product whose default port this is (abi/maps.h, enum pw_service).
+std::uint8_t service_of_port(std::uint16_t port);
+const char* service_name(std::uint8_t service);  ///< "ollama", "llamacpp", ... "other"
+
+/// What works from the pins alone, with the daemon dead.
+struct PinnedAttachment { std::string interface; bool xdp = false; bool native = false; bool tc = false; };
+Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_directory);
+/// Detaches our programs everywhere and removes the pins. Foreign programs are left alone.
+Result<unsigned> detach_everything(const std::string& pin_directory);
+Result<bool> pinned_enforcing(const std::string& pin_directory);
+
+/// Ends TCP sockets of this network namespace whose peer lies in `source` (SOCK_DESTROY), both
+/// address families. Returns how many.
+Result<std::uint32_t> destroy_sockets(const IpPrefix& source);
+/// Sends one reset per flow towards its server, sequence = the server's last ACK. Returns how many.
+Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows);
+
+}  // namespace probewall
