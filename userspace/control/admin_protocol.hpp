@@ -13,8 +13,19 @@ namespace probewall::admin {
 inline constexpr std::uint32_t kMagic = 0x31415750;  // "PWA1"
 
 enum class Op : std::uint32_t {
-  kStatus = 1, kBanAdd, kBanDelete, kBanFlush, kBanList, kAllowAdd, kAllowDelete, kAllowList,
-  kEnforceOn, kEnforceOff, kConfirm, kDetach, kWhy
+  kStatus = 1,
+  kBanAdd,
+  kBanDelete,
+  kBanFlush,
+  kBanList,
+  kAllowAdd,
+  kAllowDelete,
+  kAllowList,
+  kEnforceOn,
+  kEnforceOff,
+  kConfirm,
+  kDetach,
+  kWhy
 };
 
 struct Request {
@@ -23,8 +34,8 @@ struct Request {
   std::uint8_t address[16] = {};  ///< mapped, as pw_addr
   std::uint32_t prefix_len = 0;   ///< in the address's own family
   std::uint32_t pad = 0;
-  std::uint64_t seconds = 0;      ///< kBanAdd: duration, 0 for good; kEnforceOn: confirm within
-  char reason[120] = {};          ///< printable UTF-8, NUL-terminated
+  std::uint64_t seconds = 0;  ///< kBanAdd: duration, 0 for good; kEnforceOn: confirm within
+  char reason[120] = {};      ///< printable UTF-8, NUL-terminated
 };
 static_assert(sizeof(Request) == 160);
 
@@ -36,9 +47,9 @@ struct Reply {
   std::uint8_t address[16] = {};  ///< list entry
   std::uint32_t prefix_len = 0;
   std::uint32_t handle = 0;
-  std::uint64_t seconds_left = 0; ///< UINT64_MAX: for good
-  std::uint8_t action = 0;        ///< pw_block_action; allow list: pw_allow_scope
-  std::uint8_t origin = 0;        ///< pw_block_origin; allow list: pw_allow_reason
+  std::uint64_t seconds_left = 0;  ///< UINT64_MAX: for good
+  std::uint8_t action = 0;         ///< pw_block_action; allow list: pw_allow_scope
+  std::uint8_t origin = 0;         ///< pw_block_origin; allow list: pw_allow_reason
   std::uint8_t enforcing = 0;
   std::uint8_t pad[5] = {};
   char message[200] = {};

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/admin_client.hpp"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "control/unix_socket.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr timeval kReplyTime{10, 0};
+
+struct Connection {
+  int fd;
+  explicit Connection(int opened) : fd(opened) {}
+  ~Connection() { close(fd); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+};
+
+tl::unexpected<Error> no_answer(const std::string& path, int error) {
+  if (error == EACCES || error == EPERM) {
+    return fail(ExitStatus::kPermission,
+                "probewalld refused: changes need root or group probewall");
+  }
+  const char* why = error == EAGAIN || error == EWOULDBLOCK ? "no answer within 10 s"
+                    : error == 0                            ? "it closed the connection"
+                                                            : std::strerror(error);
+  return fail(ExitStatus::kUnreachable, "probewalld on " + path + ": " + why);
+}
+
+Result<admin::Reply> receive(int fd, const std::string& path) {
+  admin::Reply reply;
+  ssize_t n = 0;
+  do {
+    n = recv(fd, &reply, sizeof reply, MSG_TRUNC);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return no_answer(path, errno);
+  if (n == 0) return no_answer(path, 0);
+  if (n != static_cast<ssize_t>(sizeof reply) || reply.magic != admin::kMagic) {
+    return fail(ExitStatus::kFailed,
+                "probewalld speaks another version on " + path + "; restart it");
+  }
+  reply.message[sizeof reply.message - 1] = '\0';
+  return reply;
+}
+
+}  // namespace
+
+Result<admin::Reply> AdminClient::call(
+    const admin::Request& request, const std::function<void(const admin::Reply&)>& on_reply) const {
+  const auto fd = connect_unix(path_, SOCK_SEQPACKET);
+  if (!fd) return tl::unexpected(fd.error());
+  const Connection connection(*fd);
+  setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyTime, sizeof kReplyTime);
+  setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyTime, sizeof kReplyTime);
+  if (send(*fd, &request, sizeof request, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof request)) {
+    return no_answer(path_, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
+  }
+  for (;;) {
+    auto reply = receive(*fd, path_);
+    if (!reply) return reply;
+    if (reply->exit_status != 0) {
+      const std::string text = reply->message[0] != '\0' ? reply->message : "probewalld refused";
+      return fail(static_cast<ExitStatus>(reply->exit_status), text);
+    }
+    if (reply->more == 0) return reply;
+    if (on_reply) on_reply(*reply);
+  }
+}
+
+admin::Request admin_request(admin::Op op, const IpPrefix& prefix, std::uint64_t seconds,
+                             const std::string& reason) {
+  admin::Request request;
+  request.op = static_cast<std::uint32_t>(op);
+  std::memcpy(request.address, prefix.address.bytes.data(), sizeof request.address);
+  request.prefix_len = prefix.length;
+  request.seconds = seconds;
+  const std::size_t n = reason.copy(request.reason, sizeof request.reason - 1);
+  request.reason[n] = '\0';
+  return request;
+}
+
+IpPrefix prefix_of(const admin::Reply& reply) {
+  IpPrefix prefix;
+  std::memcpy(prefix.address.bytes.data(), reply.address, sizeof reply.address);
+  prefix.length = static_cast<std::uint8_t>(reply.prefix_len);
+  return prefix;
+}
+
+}  // namespace probewall

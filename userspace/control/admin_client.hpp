@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI's side of admin.sock (admin_protocol.hpp).
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "control/admin_protocol.hpp"
+#include "probewall/ip.hpp"
+#include "probewall/result.hpp"
+
+namespace probewall {
+
+/// One request per call, each over a connection of its own.
+class AdminClient {
+ public:
+  explicit AdminClient(std::string socket_path) : path_(std::move(socket_path)) {}
+
+  /// Sends `request`, hands every reply but the last to `on_reply` (may be empty) and returns the
+  /// last. A reply with an exit status is an Error with that status and the guard's words. Waits at
+  /// most 10 s for each reply.
+  Result<admin::Reply> call(const admin::Request& request,
+                            const std::function<void(const admin::Reply&)>& on_reply = {}) const;
+
+ private:
+  std::string path_;
+};
+
+/// A request about one prefix; `reason` is cut to its field.
+admin::Request admin_request(admin::Op op, const IpPrefix& prefix = {}, std::uint64_t seconds = 0,
+                             const std::string& reason = {});
+/// The prefix a reply carries.
+IpPrefix prefix_of(const admin::Reply& reply);
+
+}  // namespace probewall
