@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit/cli_run.hpp"
+
+namespace probewall {
+namespace {
+
+using test::AdminSocket;
+using test::CliResult;
+using test::FixedSource;
+using test::reply;
+using test::TempDirectory;
+
+/// The built program against the real API server.
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server_.bind_unix(directory_.file("control.sock"), static_cast<gid_t>(-1)));
+    server_.start();
+  }
+  CliResult run(const std::string& arguments) {
+    return test::run_cli(directory_,
+                         "--socket " + directory_.file("control.sock") + " " + arguments);
+  }
+  std::unique_ptr<AdminSocket> guard(AdminSocket::Answer answer) {
+    return std::make_unique<AdminSocket>(directory_.file("admin.sock"), std::move(answer));
+  }
+
+  TempDirectory directory_;
+  FixedSource source_;
+  EventTail tail_;
+  ApiServer server_{source_, tail_};
+};
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_F(Cli, StatusSaysWhatRunsInWords) {
+  const auto result = run("status");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "is running (pid 4711) for 1h1m, enforcing")) << result.out;
+  EXPECT_TRUE(contains(result.out, "eth0       native  libxdp dispatcher  12,345        7"))
+      << result.out;
+}
+
+TEST_F(Cli, GlobalOptionsAreTakenBeforeAndAfterTheSubcommand) {
+  const std::string socket = " --socket " + directory_.file("control.sock");
+  const auto after = test::run_cli(directory_, "bans list --json" + socket);
+  const auto before = test::run_cli(directory_, "-o json" + socket + " bans list");
+
+  EXPECT_EQ(after.status, 0) << after.err;
+  EXPECT_EQ(after.out, before.out);
+  EXPECT_TRUE(contains(after.out, "\"total\":3"));
+}
+
+TEST_F(Cli, WhyExplainsABlockAndEscapesWireText) {
+  const auto result = run("why 198.51.100.7");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  for (const char* part : {"198.51.100.7 is blocked until 2026-01-07T08:09:10Z (9m42s left).",
+                           "the detector on this machine", "+100  campaign.prompt",
+                           "POST /v1/chat/completions HTTP/1.1 \\x1b[31mred", "fingerprinting",
+                           "probewall bans del 198.51.100.7/32"}) {
+    EXPECT_TRUE(contains(result.out, part)) << part << "\n" << result.out;
+  }
+  EXPECT_FALSE(contains(result.out, "\x1b"));
+}
+
+TEST_F(Cli, WhyExits10ForAnAddressThatIsNotBlocked) {
+  const auto unknown = run("why 203.0.113.1");
+  const auto allowed = run("why 192.0.2.1");
+
+  EXPECT_EQ(unknown.status, 10);
+  EXPECT_EQ(unknown.out, "203.0.113.1 is not blocked.\n");
+  EXPECT_EQ(allowed.status, 10);
+  EXPECT_EQ(allowed.out, "192.0.2.1 is not blocked: it is never blocked (default gateway).\n");
+}
+
+TEST_F(Cli, UsageErrorsExit2WithASuggestion) {
+  for (const char* wrong :
+       {"", "why", "why nonsense", "bans add 1.2.3.4/99", "bans add 10.0.0.1 --ttl soon",
+        "status --nonsense", "-o yaml status", "enforce"}) {
+    const auto result = run(wrong);
+    EXPECT_EQ(result.status, 2) << wrong << result.out;
+    EXPECT_FALSE(result.err.empty()) << wrong;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << wrong << ": one line\n"
+                                                                         << result.err;
+  }
+  EXPECT_TRUE(contains(run("sttaus").err, "did you mean 'status'?"));
+  EXPECT_TRUE(contains(run("bans lsit").err, "did you mean 'list'?"));
+}
+
+TEST_F(Cli, HelpAndVersionExit0) {
+  EXPECT_EQ(run("--help").status, 0);
+  EXPECT_EQ(run("bans --help").status, 0);
+  EXPECT_EQ(run("version").out, "probewall 0.1.0\n");
+  EXPECT_EQ(run("version --json").out, "{\"version\":\"0.1.0\"}\n");
+}
+
+TEST_F(Cli, BansListReadsAllPages) {
+  source_.ban_count = 12000;
+
+  const auto result = run("bans list");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 12001);
+  EXPECT_TRUE(contains(result.out, "10.0.46.223/32"));
+}
+
+TEST_F(Cli, BansAddSendsPrefixLengthAndReason) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
+
+  const auto result = run("bans add 203.0.113.0/24 --ttl 1h30m --reason 'too loud'");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "Blocked 203.0.113.0/24 for 1h30m."));
+  const auto seen = admin->seen();
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].op, static_cast<std::uint32_t>(admin::Op::kBanAdd));
+  EXPECT_EQ(seen[0].seconds, 5400u);
+  EXPECT_EQ(seen[0].prefix_len, 24u);
+  EXPECT_STREQ(seen[0].reason, "too loud");
+}
+
+TEST_F(Cli, ARefusalBySafetyRuleExits6WithTheGuardsWords) {
+  const auto admin = guard([](const admin::Request&) {
+    return std::vector{
+        reply(ExitStatus::kRefused, 0, "192.0.2.1 is the default gateway and is never blocked")};
+  });
+
+  const auto result = run("bans add 192.0.2.1");
+
+  EXPECT_EQ(result.status, 6);
+  EXPECT_EQ(result.err, "probewall: 192.0.2.1 is the default gateway and is never blocked\n");
+}
+
+TEST_F(Cli, DeletingWhatIsAbsentSucceeds) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 0)}; });
+
+  const auto result = run("bans del 203.0.113.9");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "Nothing to do: no such ban.\n");
+}
+
+TEST_F(Cli, DeletingAnIpv6AddressMeansItsSourcePrefixToo) {
+  const auto admin = guard([](const admin::Request& request) {
+    return std::vector{reply(ExitStatus::kOk, request.prefix_len == 64 ? 1 : 0)};
+  });
+
+  const auto result = run("bans del 2001:db8:1:2::7");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "2001:db8:1:2::/64 is no longer blocked.\n");
+  EXPECT_EQ(admin->seen().size(), 2u);
+}
+
+TEST_F(Cli, ExportIsWhatImportReads) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
+  const auto exported = run("bans export");
+  ASSERT_EQ(exported.status, 0) << exported.err;
+  std::ofstream(directory_.file("bans.txt"))
+      << exported.out << "2001:db8::/48 1h noisy neighbour\n"
+      << "203.0.113.5 2020-01-01T00:00:00Z long ago\n"
+      << R"({"source":"203.0.113.6/32","until":null,"note":"json"})"
+      << "\n";
+
+  const auto imported = run("bans import " + directory_.file("bans.txt"));
+
+  EXPECT_EQ(imported.status, 0) << imported.err;
+  EXPECT_EQ(imported.out, "Imported 5 bans; 0 refused, 1 had ended already.\n");
+  const auto seen = admin->seen();
+  ASSERT_EQ(seen.size(), 5u);
+  EXPECT_GT(seen[0].seconds, 0u);
+  EXPECT_STREQ(seen[0].reason, "campaign.prompt");
+  EXPECT_STREQ(seen[3].reason, "noisy neighbour");
+  EXPECT_EQ(seen[4].seconds, 0u) << "no end";
+}
+
+TEST_F(Cli, ImportNamesTheLineItCannotRead) {
+  std::ofstream(directory_.file("bans.txt")) << "# list\n\nnot-an-address\n";
+
+  const auto result = run("bans import " + directory_.file("bans.txt"));
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(contains(result.err, "bans.txt:3: 'not-an-address' is no address or prefix"))
+      << result.err;
+}
+
+TEST_F(Cli, EnforceOnCanAskForConfirmation) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
+
+  const auto on = run("enforce on --confirm 5m");
+  const auto confirm = run("enforce confirm");
+  const auto off = run("enforce off");
+
+  EXPECT_TRUE(contains(on.out, "run `probewall enforce confirm` within that time")) << on.err;
+  EXPECT_EQ(confirm.status, 0);
+  EXPECT_EQ(off.status, 0);
+  const auto seen = admin->seen();
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[0].seconds, 300u);
+  EXPECT_EQ(seen[1].op, static_cast<std::uint32_t>(admin::Op::kConfirm));
+  EXPECT_EQ(seen[2].op, static_cast<std::uint32_t>(admin::Op::kEnforceOff));
+}
+
+TEST_F(Cli, EventsAreShownAsLinesOrAsTheyAre) {
+  tail_.push(
+      R"({"ts":"2026-01-07T08:09:10.123456Z","type":"detection","source":"198.51.100.7/32","rule":"campaign.prompt","points":100})");
+  tail_.push(
+      R"({"ts":"2026-01-07T08:09:10.123456Z","type":"loss","source":null,"what":"gap\u001b[2J","count":3})");
+
+  const auto table = run("events");
+  const auto json = run("events --json --type loss");
+
+  EXPECT_TRUE(contains(
+      table.out, "2026-01-07T08:09:10.123  detection   198.51.100.7/32       campaign.prompt +100"))
+      << table.out;
+  EXPECT_TRUE(contains(table.out, "3 gap\\x1b[2J"));
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 1);
+  EXPECT_TRUE(contains(json.out, "\"type\":\"loss\""));
+}
+
+TEST_F(Cli, ConfigErrorsExit5WithThePlace) {
+  std::ofstream(directory_.file("bad.toml")) << "[block]\nfrist = \"10m\"\n";
+  std::ofstream(directory_.file("good.toml")) << "mode = \"observe\"\n";
+
+  const auto bad = run("config check --config " + directory_.file("bad.toml"));
+  const auto good = run("config check --config " + directory_.file("good.toml"));
+  const auto missing = run("config check --config " + directory_.file("none.toml"));
+  const auto shown = run("config show --config " + directory_.file("good.toml"));
+
+  EXPECT_EQ(bad.status, 5);
+  EXPECT_TRUE(
+      contains(bad.err, "bad.toml:2:1: unknown key 'block.frist'; did you mean 'block.first'?"))
+      << bad.err;
+  EXPECT_EQ(good.status, 0) << good.err;
+  EXPECT_EQ(missing.status, 5);
+  EXPECT_TRUE(contains(shown.out, "\nmode = \"observe\"\n"));
+  EXPECT_EQ(run("config show --running").out, "mode = \"enforce\"\n");
+}
+
+TEST_F(Cli, RulesListNamesTheBuiltInRules) {
+  const auto table = run("rules list");
+  const auto json = run("rules list --json");
+
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_GT(std::count(table.out.begin(), table.out.end(), '\n'), 3);
+  EXPECT_TRUE(json.out.starts_with("{\"rules\":[{\"id\":\""));
+}
+
+TEST_F(Cli, CompletionScriptsAreValidForTheirShell) {
+  const auto bash = run("completion bash");
+  ASSERT_EQ(bash.status, 0);
+  std::ofstream(directory_.file("completion.bash")) << bash.out;
+
+  const std::string ask =
+      "bash -c 'source " + directory_.file("completion.bash") +
+      "; COMP_WORDS=(probewall bans fl); COMP_CWORD=2; _probewall; echo ${COMPREPLY[*]}' >" +
+      directory_.file("answer");
+  EXPECT_EQ(std::system(ask.c_str()), 0);
+  EXPECT_EQ(test::read_file(directory_.file("answer")), "flush\n");
+  EXPECT_EQ(run("completion zsh").status, 0);
+  EXPECT_TRUE(contains(run("completion fish").out,
+                       "complete -c probewall -n '__fish_seen_subcommand_from bans' -a flush"));
+  EXPECT_EQ(run("completion csh").status, 2);
+}
+
+TEST_F(Cli, AReplayOfAMissingFileExits1) {
+  const auto result = run("replay " + directory_.file("none.pcap"));
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(contains(result.err, "none.pcap")) << result.err;
+}
+
+}  // namespace
+}  // namespace probewall

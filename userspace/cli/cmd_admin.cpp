@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/table.hpp"
+#include "cli/text.hpp"
+#include "config/units.hpp"
+#include "dataplane/dataplane.hpp"
+
+namespace probewall::cli {
+namespace {
+
+using admin::Op;
+
+/// Sends one change and prints what came of it.
+int change(const Context& context, const admin::Request& request, const std::string& words) {
+  const auto reply = context.admin().call(request);
+  if (!reply) return report(reply.error());
+  print_line(context.json() ? fmt::format("{{\"changed\":{},\"enforcing\":{}}}", reply->count,
+                                          reply->enforcing != 0)
+                            : words);
+  return finish(0);
+}
+
+int change_all(const Context& context, Op op, const std::vector<std::string>& texts,
+               const std::string& reason, const char* done, const char* nothing) {
+  std::uint64_t changed = 0;
+  for (const auto& word : texts) {
+    const auto prefix = IpPrefix::parse(word);
+    if (!prefix)
+      return report(
+          {"'" + word + "' is no address or prefix; write e.g. 198.51.100.7 or 2001:db8::/32", 0,
+           ExitStatus::kUsage});
+    const auto reply = context.admin().call(admin_request(op, *prefix, 0, reason));
+    if (!reply) return report(reply.error());
+    changed += reply->count;
+    if (!context.json())
+      print_line(fmt::format("{} {}", prefix->to_string(), reply->count > 0 ? done : nothing));
+  }
+  if (context.json()) print_line(fmt::format("{{\"changed\":{}}}", changed));
+  return finish(0);
+}
+
+}  // namespace
+
+int allow_list(const Context& context) {
+  const auto body = context.api().get("/v1/allow");
+  if (!body) return report(body.error());
+  if (context.json()) {
+    print_line(*body);
+    return finish(0);
+  }
+  const auto parsed = parse_json(*body);
+  if (!parsed) return report(parsed.error());
+  Table table({"PREFIX", "REACHES", "BECAUSE IT IS"});
+  for (const Json& entry : list(*parsed, "allow")) {
+    std::string reasons;
+    for (const Json& reason : list(entry, "reasons")) {
+      if (const auto* s = reason.if_string())
+        reasons += (reasons.empty() ? "" : ", ") + sanitize({s->data(), s->size()});
+    }
+    table.row({text(entry, "prefix"), text(entry, "scope") == "ssh" ? "SSH ports" : "everything",
+               reasons});
+  }
+  print(table.empty() ? "Nothing is exempt from blocking.\n" : table.text());
+  return finish(0);
+}
+
+int allow_add(const Context& context, const std::vector<std::string>& prefixes,
+              const std::string& reason) {
+  return change_all(context, Op::kAllowAdd, prefixes, reason, "is never blocked from now on.",
+                    "was never blocked already.");
+}
+
+int allow_delete(const Context& context, const std::vector<std::string>& prefixes) {
+  return change_all(context, Op::kAllowDelete, prefixes, "", "can be blocked again.",
+                    "is not on the operator's allow list; nothing to do.");
+}
+
+int enforce_on(const Context& context, std::optional<std::chrono::seconds> confirm) {
+  const std::uint64_t seconds = confirm ? static_cast<std::uint64_t>(confirm->count()) : 0;
+  return change(context, admin_request(Op::kEnforceOn, {}, seconds),
+                confirm ? fmt::format("Enforcing for {}: run `probewall enforce confirm` within "
+                                      "that time, else it goes back to observing.",
+                                      format_duration(*confirm))
+                        : "Enforcing: blocked sources are dropped from now on.");
+}
+
+int enforce_confirm(const Context& context) {
+  return change(context, admin_request(Op::kConfirm), "Confirmed: enforcing stays on.");
+}
+
+int enforce_off(const Context& context) {
+  return change(context, admin_request(Op::kEnforceOff),
+                "Observing: nothing is dropped, only counted.");
+}
+
+int detach(const Context& context) {
+  const auto reply = context.admin().call(admin_request(Op::kDetach));
+  std::uint64_t count = 0;
+  if (reply) {
+    count = reply->count;
+  } else {
+    if (!is_dead(reply.error()) || !is_root()) return report(reply.error());
+    const auto detached = detach_everything(context.config_or_default().paths.pin_directory);
+    if (!detached) return report(detached.error());
+    notice("probewalld is not running; detached by way of the pinned state");
+    count = *detached;
+  }
+  print_line(
+      context.json()
+          ? fmt::format("{{\"detached\":{}}}", count)
+          : fmt::format("Detached from {} interface{}: no packet is looked at or dropped any more.",
+                        count, count == 1 ? "" : "s"));
+  return finish(0);
+}
+
+}  // namespace probewall::cli

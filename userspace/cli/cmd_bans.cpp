@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+
+#include "cli/bans_file.hpp"
+#include "cli/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/offline.hpp"
+#include "cli/table.hpp"
+#include "cli/text.hpp"
+#include "config/units.hpp"
+#include "control/api_json.hpp"
+
+namespace probewall::cli {
+namespace {
+
+using admin::Op;
+using admin_call = Result<admin::Reply>;
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+constexpr const char* kDead = "probewalld is not running; working on the kernel's pinned state";
+
+/// Hands every ban to `visit`, page by page from the daemon or, when it is dead, from the pins.
+Result<void> each_ban(const Context& context, const std::function<void(const Json&)>& visit) {
+  std::string target = "/v1/bans?limit=5000";
+  for (bool first = true;; first = false) {
+    auto body = context.api().get(target);
+    if (!body && first && is_dead(body.error()) && is_root()) {
+      const auto pinned = offline_bans(context.config_or_default());
+      if (!pinned) return tl::unexpected(body.error());
+      notice(kDead);
+      body = to_json(*pinned);
+    }
+    if (!body) return tl::unexpected(body.error());
+    const auto page = parse_json(*body);
+    if (!page) return tl::unexpected(page.error());
+    for (const Json& ban : list(*page, "bans")) visit(ban);
+    if (!has(*page, "next")) return {};
+    target = "/v1/bans?limit=5000&after=" + raw_text(*page, "next");
+  }
+}
+
+std::string reasons_of(const Json& ban) {
+  std::string words;
+  for (const Json& rule : list(ban, "rules")) {
+    if (words.size() > 60) return words + ", ...";
+    words += (words.empty() ? "" : ", ") + text(rule, "rule");
+  }
+  return words.empty() ? text(ban, "note", 80) : words;
+}
+
+Result<std::vector<IpPrefix>> parse_prefixes(const std::vector<std::string>& texts) {
+  std::vector<IpPrefix> prefixes;
+  for (const auto& word : texts) {
+    const auto prefix = IpPrefix::parse(word);
+    if (!prefix) {
+      return fail(ExitStatus::kUsage, "'" + word +
+                                          "' is no address or prefix; write e.g. 198.51.100.7, "
+                                          "198.51.100.0/24 or 2001:db8:1:2::/64");
+    }
+    prefixes.push_back(*prefix);
+  }
+  return prefixes;
+}
+
+/// Sources of IPv6 are banned by prefix, so deleting one address means that prefix as well.
+std::vector<IpPrefix> with_source_prefix(const Context& context,
+                                         const std::vector<IpPrefix>& prefixes) {
+  std::vector<IpPrefix> out;
+  for (const IpPrefix& prefix : prefixes) {
+    out.push_back(prefix);
+    if (!prefix.is_v4() && prefix.is_single()) {
+      const IpPrefix source =
+          source_of(prefix.address, context.config_or_default().block.ipv6_prefix);
+      if (source != prefix) out.push_back(source);
+    }
+  }
+  return out;
+}
+
+/// Deletes one ban; true: it was there.
+Result<bool> delete_one(const Context& context, const IpPrefix& prefix, bool& told) {
+  const auto reply = context.admin().call(admin_request(Op::kBanDelete, prefix));
+  if (reply) return reply->count > 0;
+  if (!is_dead(reply.error()) || !is_root()) return tl::unexpected(reply.error());
+  auto removed = offline_delete(context.config_or_default(), prefix);
+  if (!removed) {
+    // No pinned tables: nothing is blocked, so what should be absent is absent.
+    if (removed.error().errno_value == ENOENT) return false;
+    return removed;
+  }
+  if (!std::exchange(told, true)) notice(kDead);
+  return removed;
+}
+
+int tell_count(const Context& context, const char* name, std::uint64_t count,
+               const std::string& words) {
+  print_line(context.json() ? fmt::format("{{\"{}\":{}}}", name, count) : words);
+  return finish(0);
+}
+
+Result<void> import_line(const Context& context, const BanLine& ban, std::uint64_t& added,
+                         std::uint64_t& over) {
+  std::uint64_t seconds = 0;
+  if (ban.until_us) {
+    const std::int64_t left = (*ban.until_us - now_us()) / 1'000'000;
+    if (left <= 0) {
+      ++over;
+      return {};
+    }
+    seconds = static_cast<std::uint64_t>(left);
+  }
+  const std::string reason = ban.reason.empty() ? "imported" : ban.reason;
+  const auto reply = context.admin().call(admin_request(Op::kBanAdd, ban.prefix, seconds, reason));
+  if (!reply) return tl::unexpected(reply.error());
+  ++added;
+  return {};
+}
+
+}  // namespace
+
+int bans_list(const Context& context) {
+  Table table({"SOURCE", "ACTION", "BY", ">LEFT", ">SCORE", "WHY"});
+  std::string json;
+  std::uint64_t total = 0;
+  const auto listed = each_ban(context, [&](const Json& ban) {
+    ++total;
+    if (context.json()) {
+      json += (json.empty() ? "" : ",") + compact(ban);
+      return;
+    }
+    table.row({text(ban, "source"), text(ban, "action"), text(ban, "origin"),
+               has(ban, "seconds_left") ? short_time(count(ban, "seconds_left")) : "for good",
+               number(ban, "score") > 0 ? points(number(ban, "score")) : "-", reasons_of(ban)});
+  });
+  if (!listed) return report(listed.error());
+  if (context.json()) {
+    print_line(fmt::format("{{\"bans\":[{}],\"total\":{}}}", json, total));
+  } else {
+    print(total == 0 ? "No source is blocked.\n" : table.text());
+  }
+  return finish(0);
+}
+
+int bans_add(const Context& context, const BanOptions& options) {
+  const auto prefixes = parse_prefixes(options.prefixes);
+  if (!prefixes) return report(prefixes.error());
+  const auto seconds = options.ttl ? static_cast<std::uint64_t>(options.ttl->count()) : 0;
+  for (const IpPrefix& prefix : *prefixes) {
+    const auto reply =
+        context.admin().call(admin_request(Op::kBanAdd, prefix, seconds, options.reason));
+    if (!reply) return report(reply.error());
+    if (context.json()) continue;
+    const std::string length =
+        options.ttl ? "for " + format_duration(*options.ttl) : "until you remove it";
+    print_line(fmt::format("Blocked {} {}. Undo: probewall bans del {}", prefix.to_string(), length,
+                           prefix.to_string()));
+  }
+  if (context.json()) print_line(fmt::format("{{\"added\":{}}}", prefixes->size()));
+  return finish(0);
+}
+
+int bans_delete(const Context& context, const std::vector<std::string>& texts) {
+  const auto prefixes = parse_prefixes(texts);
+  if (!prefixes) return report(prefixes.error());
+  std::uint64_t deleted = 0;
+  bool told = false;
+  for (const IpPrefix& prefix : with_source_prefix(context, *prefixes)) {
+    const auto removed = delete_one(context, prefix, told);
+    if (!removed) return report(removed.error());
+    if (*removed) ++deleted;
+    if (*removed && !context.json())
+      print_line(fmt::format("{} is no longer blocked.", prefix.to_string()));
+  }
+  if (deleted > 0 && !context.json()) return finish(0);
+  return tell_count(context, "deleted", deleted, "Nothing to do: no such ban.");
+}
+
+int bans_flush(const Context& context) {
+  const auto reply = context.admin().call(admin_request(Op::kBanFlush));
+  std::uint64_t removed = 0;
+  if (reply) {
+    removed = reply->count;
+  } else {
+    if (!is_dead(reply.error()) || !is_root()) return report(reply.error());
+    const auto flushed = offline_flush(context.config_or_default());
+    if (!flushed && flushed.error().errno_value != ENOENT) return report(flushed.error());
+    notice(kDead);
+    removed = flushed.value_or(0);
+  }
+  return tell_count(
+      context, "deleted", removed,
+      fmt::format("Removed {} ban{}.", with_commas(removed), removed == 1 ? "" : "s"));
+}
+
+int bans_export(const Context& context) {
+  if (!context.json()) print_line("# prefix, end, reason: `probewall bans import` reads this");
+  const auto listed = each_ban(context, [&](const Json& ban) {
+    if (raw_text(ban, "action") != "block") return;
+    if (context.json()) return print_line(compact(ban));
+    const std::string why = reasons_of(ban);
+    print_line(fmt::format("{} {} {}", text(ban, "source"),
+                           has(ban, "until") ? text(ban, "until") : "forever",
+                           why.empty() ? text(ban, "origin") : why));
+  });
+  if (!listed) return report(listed.error());
+  return finish(0);
+}
+
+int bans_import(const Context& context, const std::string& file) {
+  std::ifstream opened;
+  if (file != "-") {
+    opened.open(file);
+    if (!opened)
+      return report(
+          {fmt::format("read {}: {}", file, std::strerror(errno)), errno, ExitStatus::kFailed});
+  }
+  std::istream& in = file == "-" ? std::cin : opened;
+  std::uint64_t added = 0, refused = 0, over = 0, number = 0;
+  std::string line;
+  while (std::getline(in, line)) {
+    ++number;
+    const auto ban = parse_ban_line(line, now_us());
+    if (!ban)
+      return report(
+          {fmt::format("{}:{}: {}", file, number, ban.error().message), 0, ExitStatus::kFailed});
+    if (!*ban) continue;
+    const auto done = import_line(context, **ban, added, over);
+    if (done) continue;
+    // A refusal concerns this line alone: the others are still wanted.
+    if (done.error().status != ExitStatus::kRefused) return report(done.error());
+    ++refused;
+    notice(fmt::format("{}:{}: {}", file, number, done.error().message));
+  }
+  print_line(context.json() ? fmt::format("{{\"added\":{},\"refused\":{},\"expired\":{}}}", added,
+                                          refused, over)
+                            : fmt::format("Imported {} bans; {} refused, {} had ended already.",
+                                          added, refused, over));
+  return finish(static_cast<int>(refused > 0 ? ExitStatus::kRefused : ExitStatus::kOk));
+}
+
+}  // namespace probewall::cli

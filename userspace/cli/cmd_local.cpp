@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that need no daemon.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/commands.hpp"
+#include "cli/json_view.hpp"
+#include "cli/replay.hpp"
+#include "cli/table.hpp"
+#include "cli/text.hpp"
+#include "core/rules/rule_set.hpp"
+#include "events/event_formatter.hpp"
+#include "events/json_append.hpp"
+
+namespace probewall::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::vector<RuleText>> rule_texts(const std::string& directory) {
+  if (directory.empty()) return RuleSet::builtin();
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == ".yaml") files.push_back(it->path());
+  }
+  if (error) return fail(error.value(), "read the rules in " + directory);
+  std::sort(files.begin(), files.end());
+  std::vector<RuleText> texts;
+  for (const auto& file : files) {
+    std::ifstream in(file);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) return fail(EIO, "read " + file.string());
+    texts.push_back({file.filename().string(), text.str()});
+  }
+  return texts;
+}
+
+Result<std::shared_ptr<const RuleSet>> rules_of(const Config& config) {
+  const auto texts = rule_texts(config.rules.directory);
+  if (!texts) return tl::unexpected(texts.error());
+  return RuleSet::compile(*texts, config.rules.disabled, config.rules.shadow);
+}
+
+std::string aims_text(const std::vector<Aim>& aims) {
+  std::string words;
+  for (const Aim aim : aims) words += (words.empty() ? "" : ", ") + std::string{aim_name(aim)};
+  return words;
+}
+
+std::string rule_json(const RuleInfo& rule) {
+  std::string out = "{\"id\":";
+  append_json_string(out, rule.id);
+  out += ",\"description\":";
+  append_json_string(out, rule.description);
+  out += ",\"points\":";
+  append_json_number(out, rule.score);
+  out += fmt::format(",\"shadow\":{},\"aims\":[", rule.shadow);
+  for (std::size_t i = 0; i < rule.aims.size(); ++i)
+    out += fmt::format("{}\"{}\"", i > 0 ? "," : "", aim_name(rule.aims[i]));
+  return out + "]}";
+}
+
+}  // namespace
+
+int replay_file(const Context& context, const ReplayFlags& flags) {
+  const auto config = context.config();
+  if (!config) return report(config.error());
+  const auto rules = rules_of(*config);
+  if (!rules) return report(rules.error());
+  ReplayOptions options;
+  options.file = flags.file;
+  options.json = context.json();
+  options.ports_all = flags.ports_all;
+  options.config = *config;
+  options.rules = *rules;
+  return run_replay(options);
+}
+
+int config_check(const Context& context) {
+  const auto config = context.config();
+  if (!config) return report(config.error());
+  const auto rules = rules_of(*config);
+  if (!rules) return report({rules.error().message, 0, ExitStatus::kConfigInvalid});
+  std::error_code error;
+  const bool there = fs::exists(context.config_path(), error);
+  print_line(context.json() ? R"({"valid":true})"
+                            : fmt::format("{} is valid; {} rules.",
+                                          there ? context.config_path()
+                                                : "The default configuration (no file)",
+                                          (*rules)->list().size()));
+  return finish(0);
+}
+
+int config_show(const Context& context, bool running) {
+  std::string toml;
+  if (running) {
+    const auto body = context.api().get("/v1/config");
+    if (!body) return report(body.error());
+    const auto parsed = parse_json(*body);
+    if (!parsed) return report(parsed.error());
+    toml = raw_text(*parsed, "toml");
+  } else {
+    const auto config = context.config();
+    if (!config) return report(config.error());
+    toml = to_toml(*config);
+  }
+  if (context.json()) {
+    std::string out = "{\"toml\":";
+    append_json_string(out, toml);
+    print_line(out + "}");
+  } else {
+    print(toml);
+  }
+  return finish(0);
+}
+
+int rules_list(const Context& context) {
+  const auto config = context.config();
+  if (!config) return report(config.error());
+  const auto rules = rules_of(*config);
+  if (!rules) return report(rules.error());
+  std::string json;
+  Table table({"RULE", ">POINTS", "AIMS", "WHAT IT SEES"});
+  for (const RuleInfo& rule : (*rules)->list()) {
+    json += (json.empty() ? "" : ",") + rule_json(rule);
+    table.row({sanitize(rule.id), rule.shadow ? "(" + points(rule.score) + ")" : points(rule.score),
+               aims_text(rule.aims), sanitize(rule.description, 100)});
+  }
+  if (context.json()) {
+    print_line("{\"rules\":[" + json + "]}");
+  } else {
+    print(table.text());
+  }
+  return finish(0);
+}
+
+int feeds_list(const Context& context) {
+  const auto config = context.config();
+  if (!config) return report(config.error());
+  const char* action = !config->feeds.seed                               ? "off"
+                       : config->feeds.seed_action == FeedAction::kBlock ? "block"
+                                                                         : "tag";
+  if (context.json()) {
+    print_line(fmt::format("{{\"feeds\":[{{\"name\":\"seed\",\"action\":\"{}\"}}]}}", action));
+    return finish(0);
+  }
+  Table table({"FEED", "ACTION", "WHAT IT IS"});
+  table.row({"seed", action, "built-in addresses of the campaign first seen on 2025-12-30"});
+  print(table.text());
+  return finish(0);
+}
+
+int version(const Context& context) {
+  print_line(context.json() ? "{\"version\":\"" PROBEWALL_VERSION "\"}"
+                            : "probewall " PROBEWALL_VERSION);
+  return finish(0);
+}
+
+}  // namespace probewall::cli

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/offline.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "control/api_json.hpp"
+#include "dataplane/block_table.hpp"
+#include "dataplane/dataplane.hpp"
+#include "events/event_formatter.hpp"
+#include "storage/decision_store.hpp"
+
+namespace probewall::cli {
+namespace {
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+bool in_force(const pw_block_entry& entry, std::uint32_t now_s) {
+  return entry.expires_s == PW_NEVER_EXPIRES || entry.expires_s > now_s;
+}
+
+/// The kernel counts from boot; people read the wall clock.
+struct Left {
+  std::uint64_t seconds = UINT64_MAX;
+  std::int64_t until_us = kNoEnd;
+};
+
+Left left_of(const pw_block_entry& entry, std::uint32_t now_s) {
+  if (entry.expires_s == PW_NEVER_EXPIRES) return {};
+  const std::uint64_t seconds = entry.expires_s > now_s ? entry.expires_s - now_s : 0;
+  return {seconds, now_us() + static_cast<std::int64_t>(seconds) * 1'000'000};
+}
+
+std::optional<DecisionStore> open_store(const Config& config, bool read_only) {
+  StoreOptions options;
+  options.read_only = read_only;
+  options.max_decisions = config.storage.max_decisions;
+  auto store = DecisionStore::open(config.storage.directory, options);
+  if (!store) return std::nullopt;  // reasons are missing then, blocks are not
+  return std::move(*store);
+}
+
+std::optional<StoredDecision> stored_for(const std::optional<DecisionStore>& store,
+                                         const BlockRecord& block) {
+  if (!store) return std::nullopt;
+  if (block.entry.handle != 0) {
+    auto found = store->by_handle(block.entry.handle);
+    if (found && *found && (*found)->source == block.prefix) return std::move(**found);
+  }
+  auto found = store->latest_for(block.prefix);
+  return found && *found && (*found)->handle == block.entry.handle ? std::move(*found)
+                                                                   : std::nullopt;
+}
+
+ApiDecision decision_of(const StoredDecision& d) {
+  ApiDecision out;
+  out.id = d.id;
+  out.action = to_string(d.action);
+  out.made_us = d.made_at_us;
+  out.until_us = d.until_us;
+  out.score = d.score;
+  out.rules = d.reasons;
+  out.aims = d.aims;
+  out.requests_seen = d.requests_seen;
+  out.level = d.level;
+  out.proven = d.proven;
+  return out;
+}
+
+ApiBan ban_of(const BlockRecord& block, std::uint32_t now_s,
+              const std::optional<DecisionStore>& store) {
+  ApiBan ban;
+  ban.source = block.prefix;
+  ban.action = block_action_name(block.entry.action);
+  ban.origin = origin_name(block.entry.origin);
+  ban.handle = block.entry.handle;
+  const Left left = left_of(block.entry, now_s);
+  ban.seconds_left = left.seconds;
+  ban.until_us = left.until_us;
+  if (const auto stored = stored_for(store, block)) {
+    ban.id = stored->id;
+    ban.note = stored->note;
+    ban.rules = stored->reasons;
+    ban.score = stored->score;
+  }
+  return ban;
+}
+
+}  // namespace
+
+Result<ApiStatus> offline_status(const Config& config) {
+  const auto attachments = pinned_attachments(config.paths.pin_directory);
+  if (!attachments) return tl::unexpected(attachments.error());
+  const auto enforcing = pinned_enforcing(config.paths.pin_directory);
+  if (!enforcing) return tl::unexpected(enforcing.error());
+  const auto table = BlockTable::open(config.paths.pin_directory, true);
+  if (!table) return tl::unexpected(table.error());
+
+  ApiStatus status;
+  status.running = false;
+  status.version = PROBEWALL_VERSION;
+  status.mode = config.mode == Mode::kEnforce ? "enforce" : "observe";
+  status.enforcing = *enforcing;
+  for (const auto& attachment : *attachments) {
+    ApiInterface interface;
+    interface.name = attachment.interface;
+    interface.xdp_mode = !attachment.xdp ? "off" : attachment.native ? "native" : "generic";
+    interface.why = attachment.tc ? "tc programs attached" : "tc programs are not attached";
+    status.interfaces.push_back(std::move(interface));
+  }
+  const std::uint32_t now_s = boottime_seconds();
+  const auto counted = table->for_each([&](const BlockRecord& block) {
+    if (in_force(block.entry, now_s) && block.entry.action == PW_ACTION_DROP)
+      ++status.bans_enforced;
+    return true;
+  });
+  if (!counted) return tl::unexpected(counted.error());
+  status.bans_active = status.bans_enforced;
+  status.warnings.push_back(
+      "the daemon is not running: blocks hold and expire, nothing new is detected");
+  return status;
+}
+
+Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip) {
+  const auto table = BlockTable::open(config.paths.pin_directory, true);
+  if (!table) return tl::unexpected(table.error());
+  const std::uint32_t now_s = boottime_seconds();
+  const auto match = table->match(ip, now_s);
+  if (!match) return tl::unexpected(match.error());
+  const auto enforcing = pinned_enforcing(config.paths.pin_directory);
+  const auto store = open_store(config, true);
+
+  ApiWhy why;
+  why.ip = ip;
+  why.enforcing = enforcing.value_or(true);
+  why.threshold = config.block.threshold;
+  why.source = source_of(ip, config.block.ipv6_prefix);
+  std::optional<StoredDecision> stored;
+  if (*match) {
+    const BlockRecord& block = **match;
+    why.source = block.prefix;
+    why.action = block_action_name(block.entry.action);
+    why.origin = origin_name(block.entry.origin);
+    why.handle = block.entry.handle;
+    why.blocked = why.enforcing && block.entry.action == PW_ACTION_DROP;
+    const Left left = left_of(block.entry, now_s);
+    why.seconds_left = left.seconds;
+    why.until_us = left.until_us;
+    stored = stored_for(store, block);
+  } else if (store) {
+    if (auto latest = store->latest_for(why.source)) stored = std::move(*latest);
+  }
+  if (stored) {
+    why.decision = decision_of(*stored);
+    why.note = stored->note;
+    why.reasons = stored->reasons;
+    why.score = stored->score;
+    why.requests = stored->evidence;
+  }
+  return why;
+}
+
+Result<ApiBans> offline_bans(const Config& config) {
+  const auto table = BlockTable::open(config.paths.pin_directory, true);
+  if (!table) return tl::unexpected(table.error());
+  const auto store = open_store(config, true);
+  const std::uint32_t now_s = boottime_seconds();
+  ApiBans bans;
+  const auto listed = table->for_each([&](const BlockRecord& block) {
+    if (in_force(block.entry, now_s)) bans.bans.push_back(ban_of(block, now_s, store));
+    return true;
+  });
+  if (!listed) return tl::unexpected(listed.error());
+  std::sort(bans.bans.begin(), bans.bans.end(),
+            [](const ApiBan& a, const ApiBan& b) { return a.source < b.source; });
+  bans.total = bans.bans.size();
+  return bans;
+}
+
+Result<bool> offline_delete(const Config& config, const IpPrefix& prefix) {
+  auto table = BlockTable::open(config.paths.pin_directory, false);
+  if (!table) return tl::unexpected(table.error());
+  auto removed = table->remove(prefix);
+  if (removed && *removed) {
+    if (auto store = open_store(config, false))
+      (void)store->mark_unblocked(prefix, now_us(), "operator");
+  }
+  return removed;
+}
+
+Result<std::uint64_t> offline_flush(const Config& config) {
+  auto table = BlockTable::open(config.paths.pin_directory, false);
+  if (!table) return tl::unexpected(table.error());
+  auto removed = table->flush();
+  if (removed && *removed > 0) {
+    if (auto store = open_store(config, false))
+      (void)store->mark_all_unblocked(now_us(), "flushed");
+  }
+  return removed;
+}
+
+}  // namespace probewall::cli

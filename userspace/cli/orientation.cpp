@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/orientation.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+namespace probewall {
+namespace {
+
+constexpr std::size_t kSlots = 1u << 17;
+constexpr std::size_t kMaxMethod = 20;
+
+bool begins_with_request_line(std::string_view text) {
+  const std::size_t space = text.substr(0, kMaxMethod + 1).find(' ');
+  if (space == std::string_view::npos || space < 3 || space + 1 >= text.size()) return false;
+  const auto upper = [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; };
+  const char next = text[space + 1];
+  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(space), upper) &&
+         (next == '/' || next == '*' || next == 'h' || next == 'H');
+}
+
+bool begins_with_status_line(std::string_view text) { return text.substr(0, 5) == "HTTP/"; }
+
+/// Both directions of a connection give the same hash.
+std::uint64_t connection_hash(const PacketView& p, bool src_is_low) {
+  const IpAddress& low = src_is_low ? p.src : p.dst;
+  const IpAddress& high = src_is_low ? p.dst : p.src;
+  const std::uint64_t low_port = src_is_low ? p.src_port : p.dst_port;
+  const std::uint64_t high_port = src_is_low ? p.dst_port : p.src_port;
+  return hash_bytes(low.bytes.data(), 16,
+                    hash_bytes(high.bytes.data(), 16, low_port << 16 | high_port));
+}
+
+}  // namespace
+
+Orientation::Orientation(const std::vector<pw_port>& ports, bool all) : ports_(ports), all_(all) {}
+
+Direction Orientation::of(const PacketView& packet) {
+  const bool to_judged = all_ || (ports_[packet.dst_port].flags & (PW_PORT_LLM | PW_PORT_DECOY));
+  const bool from_judged = all_ || (ports_[packet.src_port].flags & (PW_PORT_LLM | PW_PORT_DECOY));
+  if (to_judged && from_judged) return of_ambiguous(packet);
+  if (to_judged) return Direction::kFromClient;
+  return from_judged ? Direction::kFromServer : Direction::kNotOurs;
+}
+
+Direction Orientation::of_ambiguous(const PacketView& p) {
+  if (slots_.empty()) slots_.resize(kSlots);
+  const bool src_is_low = std::tie(p.src, p.src_port) < std::tie(p.dst, p.dst_port);
+  const std::uint64_t hash = connection_hash(p, src_is_low);
+  const std::uint64_t tag = hash | 1;  // 0 is an empty slot
+  Slot& slot = slots_[(hash >> 32) % kSlots];
+  const auto remember = [&](bool src_is_client, bool handshake) {
+    slot = {tag, src_is_client == src_is_low, handshake};
+    return src_is_client ? Direction::kFromClient : Direction::kFromServer;
+  };
+  const bool known = slot.tag == tag;
+  // A SYN says who the client is, but anyone can forge one: it does not turn a connection round
+  // whose server has answered. The server's SYN-ACK says it for good.
+  if (p.has(tcp_flag::kSyn)) {
+    const bool answered = known && slot.from_handshake;
+    if (p.has(tcp_flag::kAck)) return remember(false, true);
+    if (!answered) return remember(true, false);
+  } else if (!known) {
+    const std::string_view text = as_text(p.payload);
+    if (begins_with_request_line(text)) return remember(true, false);
+    if (begins_with_status_line(text)) return remember(false, false);
+    return Direction::kNotOurs;
+  }
+  return slot.client_is_low == src_is_low ? Direction::kFromClient : Direction::kFromServer;
+}
+
+}  // namespace probewall

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/replay.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "capture_file/capture_reader.hpp"
+#include "cli/orientation.hpp"
+#include "cli/replay_sink.hpp"
+#include "core/flow/kernel_twin.hpp"
+#include "events/event_file.hpp"
+
+namespace probewall {
+namespace {
+
+/// Time-outs are looked at once per second of capture time.
+constexpr Duration kTick = std::chrono::seconds{1};
+
+TwinConfig twin_config(const ReplayOptions& options) {
+  const Config& c = options.config;
+  TwinConfig t;
+  t.settings = default_twin_settings();
+  t.settings.enforcing = c.mode == Mode::kEnforce;
+  t.settings.drop_fragments = c.limits.drop_fragments;
+  t.settings.request_budget = std::min<std::uint32_t>(c.capture.bytes_per_request, PW_CAP_MAX);
+  t.settings.max_skip = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      c.limits.body_bytes, std::numeric_limits<std::int32_t>::max()));
+  t.settings.ipv6_source_prefix = static_cast<std::uint8_t>(c.block.ipv6_prefix);
+  // Budgets protect rings, which a file has not: observe mode gives exact counts.
+  if (c.mode == Mode::kEnforce) {
+    t.settings.capture_bytes_per_s = c.capture.source_bytes_per_second;
+    t.settings.capture_burst_bytes = 2 * c.capture.source_bytes_per_second;
+    t.settings.rate_requests_per_s = c.rate.requests;
+    t.settings.rate_burst = c.rate.burst;
+  }
+  t.ports.resize(65536);
+  if (options.ports_all) {
+    for (pw_port& port : t.ports) port.flags = PW_PORT_LLM;
+  }
+  for (const std::uint16_t port : c.ports) t.ports[port].flags |= PW_PORT_LLM;
+  for (const std::uint16_t port : c.ssh_ports) t.ports[port].flags |= PW_PORT_SSH;
+  for (const std::uint16_t port : c.decoy_ports) {
+    t.ports[port].flags |= PW_PORT_DECOY;
+    t.ports[port].service = PW_SERVICE_DECOY;
+  }
+  t.max_flows = c.memory.max_flows;
+  t.max_sources = std::min(c.memory.max_sources, 65536u);
+  return t;
+}
+
+/// One replay: file -> direction -> twin -> core -> lines.
+class Replay {
+ public:
+  Replay(const ReplayOptions& options, std::shared_ptr<const RuleSet> rules, const TextOutput& out)
+      : twin_config_(twin_config(options)),
+        orientation_(twin_config_.ports, options.ports_all),
+        sink_(options, out),
+        pipeline_(replay_pipeline_config(options.config), std::move(rules), sink_),
+        twin_(twin_config_, [this](ByteSpan record) { pipeline_.on_record(record); }) {
+    sink_.connect(pipeline_, twin_);
+    for (const IpPrefix& prefix : options.config.allow) twin_.allow(prefix, PW_ALLOW_ALL);
+    for (const IpPrefix& prefix : options.config.trusted_proxies) twin_.allow(prefix, PW_ALLOW_ALL);
+  }
+
+  ReadStatus run(CaptureReader& reader) {
+    CapturedPacket packet;
+    ReadStatus status;
+    while ((status = reader.next(packet)) == ReadStatus::kPacket) take(packet, reader.link());
+    pipeline_.finish(now_);
+    return status;
+  }
+
+  void summarise(double elapsed_s) {
+    const pw_counters& c = twin_.counters();
+    std::uint64_t malformed = 0;
+    for (const auto n : c.parse_errors) malformed += n;
+    sink_.add_loss("malformed_packet", malformed, now_);
+    sink_.add_loss("packet_cut_by_snap_length", cut_, now_);
+    sink_.add_loss("syn_with_data", c.events[PW_EVENT_SYN_WITH_DATA], now_);
+    sink_.add_loss("over_budget_bytes", c.events[PW_EVENT_OVER_BUDGET_BYTES], now_);
+    ReplaySummary summary;
+    summary.packets = packets_;
+    summary.flows = pipeline_.stats().flows_total;
+    summary.elapsed_s = elapsed_s;
+    sink_.finish(summary, now_);
+  }
+
+ private:
+  void take(const CapturedPacket& captured, LinkType link) {
+    ++packets_;
+    // Merged captures are not always in order; the core's time never goes back.
+    now_ = std::max(now_, captured.time);
+    if (now_ >= next_tick_) {
+      pipeline_.on_tick(now_);
+      next_tick_ = now_ + kTick;
+    }
+    const PacketView packet = parse_packet(
+        captured.frame, {link, captured.wire_len, /*zero_length_is_offload=*/true});
+    if (packet.kind != PacketKind::kTcp) {
+      twin_.ingress(packet, now_);
+      return;
+    }
+    const Direction direction = orientation_.of(packet);
+    if (direction == Direction::kNotOurs) return;
+    if (packet.payload.size() < packet.payload_len) ++cut_;
+    if (direction == Direction::kFromClient) {
+      twin_.ingress(packet, now_);
+    } else {
+      twin_.egress(packet, now_);
+    }
+  }
+
+  const TwinConfig twin_config_;
+  Orientation orientation_;
+  ReplaySink sink_;
+  Pipeline pipeline_;
+  KernelTwin twin_;
+  Timestamp now_{}, next_tick_{};
+  std::uint64_t packets_ = 0, cut_ = 0;
+};
+
+Result<std::shared_ptr<const RuleSet>> rules_of(const ReplayOptions& options) {
+  if (options.rules) return options.rules;
+  return RuleSet::compile(RuleSet::builtin(), options.config.rules.disabled,
+                          options.config.rules.shadow);
+}
+
+}  // namespace
+
+PipelineConfig replay_pipeline_config(const Config& c) {
+  PipelineConfig p;
+  p.bytes_per_request = c.capture.bytes_per_request;
+  p.limit_body_bytes = c.limits.body_bytes;
+  p.request_time = c.limits.request_time;
+  p.max_flows = c.memory.max_flows;
+  p.max_sources = c.memory.max_sources;
+  p.ipv6_prefix = c.block.ipv6_prefix;
+  p.require_proof = c.require_proof;
+  p.policy.enforce = c.mode == Mode::kEnforce;
+  p.policy.threshold = c.block.threshold;
+  p.policy.first_ban = c.block.first;
+  p.policy.factor = c.block.factor;
+  p.policy.max_ban = c.block.max;
+  p.policy.require_proof = c.require_proof;
+  return p;
+}
+
+int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput& err) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto failed = [&](const Error& error) {
+    err("probewall replay: " + error.message + "\n");
+    return static_cast<int>(error.status);
+  };
+  auto reader = CaptureReader::open(options.file);
+  if (!reader) return failed(reader.error());
+  const auto rules = rules_of(options);
+  if (!rules) return failed(rules.error());
+
+  const auto run = std::make_unique<Replay>(options, *rules, out);
+  const ReadStatus status = run->run(*reader);
+  run->summarise(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  if (status == ReadStatus::kEnd) return static_cast<int>(ExitStatus::kOk);
+  return failed(Error{reader->error() + "; what came before it has been judged"});
+}
+
+int run_replay(const ReplayOptions& options) {
+  auto file = EventFile::open("-");
+  if (!file) return static_cast<int>(ExitStatus::kFailed);
+  std::string errors;
+  int status = replay(
+      options, [&](std::string_view lines) { file->write(lines); },
+      [&](std::string_view line) { errors += line; });
+  file->flush();
+  if (file->lost_lines() > 0) {
+    errors += fmt::format("probewall replay: write to standard output: {}\n",
+                          std::strerror(file->last_errno()));
+    status = static_cast<int>(ExitStatus::kFailed);
+  }
+  std::fwrite(errors.data(), 1, errors.size(), stderr);
+  return status;
+}
+
+}  // namespace probewall
