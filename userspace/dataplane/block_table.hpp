@@ -29,7 +29,8 @@ class BlockTable {
   BlockTable& operator=(BlockTable&&) noexcept;
   ~BlockTable();
 
-  /// Adds or overwrites. Costs microseconds whatever the table's size. Full table: Error with ENOSPC.
+  /// Adds or overwrites. Costs microseconds whatever the table's size. Full table: Error with
+  /// ENOSPC.
   Result<void> put(const IpPrefix& prefix, const pw_block_entry& entry);
   /// Removing what is absent succeeds and returns false.
   Result<bool> remove(const IpPrefix& prefix);
@@ -40,7 +41,8 @@ class BlockTable {
   /// Calls `visit` for every entry, expired ones too; false from `visit` stops.
   Result<void> for_each(const std::function<bool(const BlockRecord&)>& visit) const;
   /// Removes entries with expires_s <= now_s; `removed` gets each.
-  Result<std::uint64_t> sweep(std::uint32_t now_s, const std::function<void(const BlockRecord&)>& removed);
+  Result<std::uint64_t> sweep(std::uint32_t now_s,
+                              const std::function<void(const BlockRecord&)>& removed);
   Result<std::uint64_t> flush();
 
  private:

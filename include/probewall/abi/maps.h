@@ -102,6 +102,18 @@ struct pw_settings { /* pw_settings: ARRAY[1], written by the guard */
 };
 PW_ASSERT_SIZE(struct pw_settings, 80);
 
+/* pw_need_wake: mmapable ARRAY[rings] of __u64, one word per ring. The reader sets 1 before it sleeps;
+ * the programs exchange it for 0 after they reserved and wake the reader only when it was 1. */
+
+/* ---- numbers of the kernel steps that their software twin shares ---------------------------- */
+
+#define PW_ACK_ADVANCE_MAX (1u << 20)  /* bytes one ACK may advance and still count as an advance */
+#define PW_PENDING_WINDOW (1u << 24)   /* bytes past the last ACK that may wait for proof */
+#define PW_ANCHOR_WINDOW (1u << 30)    /* bytes past the ISNs that still belong to that SYN-ACK */
+#define PW_RESPONSE_CAPTURE 768u       /* bytes captured of each answer */
+#define PW_LIMITED_REQUESTS_PER_S 1u   /* bucket of a source whose block entry says RATE_LIMIT */
+#define PW_LIMITED_BURST 4u
+
 /* ---- flow, proof, source state ------------------------------------------------------------- */
 
 #define PW_SYNACK_SLOTS 262144u /* power of two */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Step "allow": asked only when a packet is about to be dropped, so benign traffic pays nothing. */
+#ifndef PROBEWALL_ALLOW_BPF_H
+#define PROBEWALL_ALLOW_BPF_H
+
+#include "run.bpf.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, 4096);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct pw_lpm_v4_key);
+  __type(value, struct pw_allow_entry);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} pw_allow_lpm4 SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, 4096);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct pw_lpm_v6_key);
+  __type(value, struct pw_allow_entry);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} pw_allow_lpm6 SEC(".maps");
+
+struct pw_allow_walk {
+  __u32 family;
+  __u32 wanted; /* scopes that save this packet */
+  __u32 allowed;
+  union {
+    struct pw_lpm_v4_key v4;
+    struct pw_lpm_v6_key v6;
+  };
+};
+
+static long pw_allow_step(__u32 index, void *state) {
+  struct pw_allow_walk *walk = state;
+  const struct pw_allow_entry *entry =
+      walk->family == PW_FAMILY_IPV4
+          ? (const struct pw_allow_entry *)bpf_map_lookup_elem(&pw_allow_lpm4, &walk->v4)
+          : (const struct pw_allow_entry *)bpf_map_lookup_elem(&pw_allow_lpm6, &walk->v6);
+  if (!entry) return 1;
+  if (entry->scope & walk->wanted) {
+    walk->allowed = 1;
+    return 1;
+  }
+  /* A narrow SSH entry must not hide a wide allow-all. Allow entries do not carry their length,
+   * so go down one bit at a time; only logged-in SSH peers ever walk this. */
+  if (walk->v4.prefix_len == 0) return 1;
+  walk->v4.prefix_len--;
+  return 0;
+}
+
+/* Does any allow entry of one of the scopes `wanted` cover `addr`? */
+PW_GLOBAL int pw_allow_match(const struct pw_addr *addr, __u32 family, __u32 wanted) {
+  struct pw_allow_walk walk = {};
+  if (!addr) return 0;
+  walk.family = family;
+  walk.wanted = wanted;
+  if (family == PW_FAMILY_IPV4) {
+    walk.v4.addr = pw_mapped_v4(addr);
+    walk.v4.prefix_len = 32;
+  } else {
+    pw_copy_addr(walk.v6.addr, addr);
+    walk.v6.prefix_len = 128;
+  }
+  if (!pw_allow_step(0, &walk)) bpf_loop(128, pw_allow_step, &walk, 0);
+  return walk.allowed != 0;
+}
+
+PW_INLINE bool pw_allowed(const struct pw_run *run) {
+  __u32 wanted = PW_ALLOW_ALL;
+  if (run->pkt.layer == PW_LAYER_TCP && (run->port.flags & PW_PORT_SSH))
+    wanted |= PW_ALLOW_SSH_PORT;
+  return pw_allow_match(&run->pkt.src, run->pkt.family, wanted);
+}
+
+/* Gate that every drop goes through. True: drop now, counted as `verdict`. False: pass; the
+ * packet's verdict says why (allow table, observe mode). */
+PW_INLINE bool pw_drop_gate(struct pw_run *run, __u32 verdict) {
+  if (pw_allowed(run)) {
+    run->verdict = PW_VERDICT_ALLOWLISTED;
+    run->allowlisted = 1;
+    return false;
+  }
+  if (!run->cfg->enforcing) {
+    run->verdict = PW_VERDICT_WOULD_DROP;
+    return false;
+  }
+  run->verdict = verdict;
+  return true;
+}
+
+#endif
