@@ -12,8 +12,8 @@ namespace probewall::testing {
 
 inline std::string chat_request(const std::string& model, const std::string& prompt,
                                 const std::string& headers = {}) {
-  const std::string body = "{\"model\":\"" + model + "\",\"messages\":[{\"role\":\"user\",\"content\":\"" +
-                           prompt + "\"}]}";
+  const std::string body = "{\"model\":\"" + model +
+                           "\",\"messages\":[{\"role\":\"user\",\"content\":\"" + prompt + "\"}]}";
   return "POST /v1/chat/completions HTTP/1.1\r\nHost: 192.0.2.1:8000\r\n" + headers +
          "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
          "\r\n\r\n" + body;
@@ -52,9 +52,10 @@ class HttpCapture {
     }
   }
   void answer(Connection& c, int status, const std::string& body = "{}") {
-    const std::string text = "HTTP/1.1 " + std::to_string(status) +
-                             " X\r\nContent-Type: application/json\r\nContent-Length: " +
-                             std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string text =
+        "HTTP/1.1 " + std::to_string(status) +
+        " X\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + body;
     for (std::size_t i = 0; i < text.size(); i += mss_) {
       const std::string part = text.substr(i, mss_);
       server(c, part, 0x18);

@@ -20,7 +20,7 @@ enum class AuthKind : std::uint8_t { kNone, kBearer, kOther };
 
 struct RequestHead {
   std::string method;
-  std::string target;  ///< as sent, with the query
+  std::string target;  ///< as sent, with the query; values of key-like parameters are removed
   std::string path;    ///< target without query, without "scheme://host"
   int version_major = 1;
   int version_minor = 1;
@@ -28,6 +28,7 @@ struct RequestHead {
 
   std::optional<std::uint64_t> content_length;  ///< only when exactly one valid value was sent
   bool content_length_invalid = false;          ///< several different ones, or not a number
+  bool content_length_repeated = false;         ///< sent more than once, in one or more headers
   bool chunked = false;                         ///< Transfer-Encoding names chunked last
   bool transfer_encoding = false;               ///< any Transfer-Encoding header
   bool expect_continue = false;

@@ -16,7 +16,7 @@ enum class Api : std::uint8_t {
   kCompletions,      ///< OpenAI POST .../completions, llama.cpp /completion
   kResponses,        ///< OpenAI POST .../responses
   kEmbeddings,
-  kModels,           ///< model lists: /v1/models, /api/tags, /api/v0/models
+  kModels,  ///< model lists: /v1/models, /api/tags, /api/v0/models
   kOllamaGenerate,
   kOllamaChat,
   kOllamaManage,  ///< pull, push, create, copy, delete, show, ps, version
@@ -30,9 +30,29 @@ const char* to_string(Api api);  ///< "chat_completions", "ollama_chat"...; metr
 
 /// The server product a path or an answer belongs to. Order is that of pw_service where it exists.
 enum class Impl : std::uint8_t {
-  kUnknown, kOllama, kLlamaCpp, kLmStudio, kLocalAi, kVllm, kSglang, kTgi, kTextGen, kKoboldCpp,
-  kXinference, kLiteLlm, kOpenWebUi, kJan, kGpt4All, kTriton, kRay, kMcp, kOpenAi, kAnthropic,
-  kGemini, kOther, kCount
+  kUnknown,
+  kOllama,
+  kLlamaCpp,
+  kLmStudio,
+  kLocalAi,
+  kVllm,
+  kSglang,
+  kTgi,
+  kTextGen,
+  kKoboldCpp,
+  kXinference,
+  kLiteLlm,
+  kOpenWebUi,
+  kJan,
+  kGpt4All,
+  kTriton,
+  kRay,
+  kMcp,
+  kOpenAi,
+  kAnthropic,
+  kGemini,
+  kOther,
+  kCount
 };
 const char* to_string(Impl impl);  ///< "ollama", "llama.cpp", "lmstudio", "open-webui"...
 
@@ -43,21 +63,23 @@ struct Message {
 
 /// A JSON body's LLM fields. Every field may be absent: the body may be cut, empty or not JSON.
 struct LlmFields {
-  bool is_json = false;       ///< the first significant byte opened an object or array
-  bool complete = false;      ///< the document ended inside the bytes seen
-  bool malformed = false;     ///< a byte no JSON text can have there
-  std::string model;          ///< also Ollama's "name"; cut to 256 bytes
+  bool is_json = false;            ///< the first significant byte opened an object or array
+  bool complete = false;           ///< the document ended inside the bytes seen
+  bool malformed = false;          ///< a byte no JSON text can have there
+  std::string model;               ///< also Ollama's "name"; cut to 256 bytes
   std::vector<std::string> roles;  ///< in order, at most 64
-  std::string system_text;    ///< first system/developer text, cut to kTextBytes
-  std::string user_text;      ///< last user text (chat), prompt (generate), input (responses)
-  std::optional<std::int64_t> max_tokens;  ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
+  std::string system_text;         ///< first system/developer text, cut to kTextBytes
+  std::string user_text;           ///< last user text (chat), prompt (generate), input (responses)
+  std::optional<std::int64_t>
+      max_tokens;  ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
   std::optional<bool> stream;
   std::uint32_t message_count = 0;
   std::uint32_t tool_count = 0;
-  std::optional<bool> insecure;      ///< Ollama pull/push
-  std::vector<std::string> urls;     ///< values of URL-shaped fields: image_url, url, api_base, name... (at most 8)
-  std::string rpc_method;            ///< JSON-RPC "method" (MCP)
-  std::string client_name;           ///< MCP clientInfo.name
+  std::optional<bool> insecure;  ///< Ollama pull/push
+  std::vector<std::string>
+      urls;  ///< values of URL-shaped fields: image_url, url, api_base, name... (at most 8)
+  std::string rpc_method;             ///< JSON-RPC "method" (MCP)
+  std::string client_name;            ///< MCP clientInfo.name
   std::vector<std::string> top_keys;  ///< top-level keys in order, at most 32, each cut to 64 bytes
 
   static constexpr std::size_t kTextBytes = 1024;

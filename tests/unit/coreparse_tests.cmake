@@ -1,0 +1,15 @@
+probewall_unit_test(NAME decode_tests SOURCES decode_record_test.cpp LIBS probewall_core)
+probewall_unit_test(
+  NAME http_tests
+  SOURCES http_head_test.cpp http_framing_test.cpp http_key_test.cpp
+  LIBS probewall_core)
+probewall_unit_test(
+  NAME llm_tests
+  SOURCES llm_fields_test.cpp llm_json_test.cpp llm_classify_test.cpp
+  LIBS probewall_core)
+probewall_unit_test(
+  NAME flow_tests
+  SOURCES
+    flow_requests_test.cpp flow_reassembly_test.cpp flow_proof_test.cpp flow_budget_test.cpp
+    flow_answers_test.cpp flow_lifetime_test.cpp
+  LIBS probewall_core)

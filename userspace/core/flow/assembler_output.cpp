@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests and answers out, and what happens because time passes.
+#include <algorithm>
+
+#include "core/flow/assembler_state.hpp"
+#include "core/http/text.hpp"
+#include "core/llm/classify.hpp"
+#include "core/llm/fields_reader.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr Duration kAnswerPatience = std::chrono::milliseconds{2};
+constexpr Duration kProofPatience = std::chrono::seconds{5};
+constexpr Duration kClosedLinger = std::chrono::seconds{1};
+/// With proof, what is missing behind proven bytes was not captured; only rings read one after
+/// another make it come late. Without, a lost packet takes its retransmission time.
+constexpr Duration kGapPatience = std::chrono::milliseconds{250};
+constexpr Duration kGapPatienceUnproven = std::chrono::seconds{2};
+
+bool intersects(std::uint32_t lo, std::uint32_t hi, std::uint32_t begin, std::uint32_t end) {
+  return seq_before(lo, end) && seq_before(begin, hi);
+}
+
+}  // namespace
+
+void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending ending) {
+  Request r;
+  r.id = next_id_++;
+  r.time = draft.time;
+  r.proven_time = draft.proven_time;
+  r.flow = flow.key;
+  r.source = source_of(flow.key.client, config_.ipv6_prefix);
+  r.body_prefix = draft.body_prefix();
+  r.head = std::move(draft.head);
+  if (!r.body_prefix.empty()) r.llm = read_llm_fields(r.body_prefix);
+  const Classified kind = classify(r.head, r.llm);
+  r.api = kind.api;
+  r.impl = kind.impl;
+  r.proven = draft.proven;
+  r.truncated = ending != Ending::kComplete;
+  r.head_complete = draft.head_size > 0;
+  r.timed_out = ending == Ending::kTimedOut;
+  const auto end = draft.seq + static_cast<std::uint32_t>(draft.wire.size());
+  r.conflicting = draft.conflicting ||
+                  (flow.conflict && intersects(flow.conflict_lo, flow.conflict_hi, draft.seq, end));
+  if (flow.conflict && seq_at_or_before(flow.conflict_hi, end)) flow.conflict = false;
+  r.after_gap = draft.after_gap;
+  r.decoy = flow.decoy;
+  r.index_on_flow = flow.requests++;
+  r.service = flow.service;
+  flow.want_grant = true;
+  const bool h2c = r.head.upgrade && contains_lower(r.head.header("upgrade"), "h2c");
+  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c});
+  sink_.on_request(std::move(r));
+}
+
+void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {
+  Response& r = answer.response;
+  r.flow = flow.key;
+  r.source = source_of(flow.key.client, config_.ipv6_prefix);
+  r.service = flow.service;
+  if (r.status == 101 && answer.request.upgrades) {
+    Context context{*this, flow};
+    flow.stream.ignore(context);
+    table_.remove(flow, kRequestQueue);
+  }
+  sink_.on_response(std::move(r));
+}
+
+/// Gives out answers that are ready; keeps the queue in step.
+void RequestAssembler::State::settle_answers(Flow& flow) {
+  if (!flow.answers.open()) return;
+  while (auto answer = flow.answers.take_ready()) emit(flow, std::move(*answer));
+  if (!flow.answers.open()) {
+    table_.remove(flow, kAnswerQueue);
+  } else if (!flow.in(kAnswerQueue)) {
+    table_.push_back(flow, kAnswerQueue);
+  }
+}
+
+/// Gives out the open answer as it is. `give_up`: also forgets one that belongs to no request.
+void RequestAssembler::State::flush_answer(Flow& flow, bool give_up) {
+  if (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
+  if (give_up && flow.answers.drop_unmatched()) lose(Loss::kResponseUnmatched, 1);
+  if (!flow.answers.open()) table_.remove(flow, kAnswerQueue);
+}
+
+void RequestAssembler::State::advance(Timestamp now) {
+  now_ = std::max(now_, now);
+  expire_requests();
+  expire_answers();
+  expire_waiting();
+  expire_flows();
+}
+
+void RequestAssembler::State::expire_requests() {
+  if (config_.request_time <= Duration::zero()) return;
+  while (Flow* flow = table_.front(kRequestQueue)) {
+    const RequestDraft* draft = flow->stream.draft();
+    if (draft && now_ - draft->first_time < config_.request_time) break;
+    Context context{*this, *flow};
+    flow->stream.finish(Ending::kTimedOut, context);
+    if (flow->stream.lost()) flow->floating = true;
+    table_.remove(*flow, kRequestQueue);
+    settle_answers(*flow);
+    steer_capture(*flow);
+  }
+}
+
+void RequestAssembler::State::expire_answers() {
+  while (Flow* flow = table_.front(kAnswerQueue)) {
+    if (!flow->answers.open()) {
+      table_.remove(*flow, kAnswerQueue);
+      continue;
+    }
+    if (now_ - flow->answers.open_since() < kAnswerPatience) break;
+    // An answer may come before the body it refuses: it waits for its request.
+    const bool early = !flow->answers.has_expected() && flow->stream.has_draft();
+    flush_answer(*flow, !early);
+    table_.remove(*flow, kAnswerQueue);
+  }
+}
+
+void RequestAssembler::State::expire_waiting() {
+  while (Flow* flow = table_.front(kHeldQueue)) {
+    if (now_ - flow->held.oldest() < kProofPatience) break;
+    const std::size_t dropped = flow->held.drop_older(now_ - kProofPatience + Duration{1});
+    held_bytes_ -= dropped;
+    lose(Loss::kUnprovenBytes, dropped);
+    table_.remove(*flow, kHeldQueue);
+    if (!flow->held.empty()) {
+      table_.push_back(*flow, kHeldQueue);
+    } else if (!flow->accepted) {
+      retire(*flow);
+    }
+  }
+  const Duration patience = config_.require_proof ? kGapPatience : kGapPatienceUnproven;
+  while (Flow* flow = table_.front(kReadyQueue)) {
+    if (now_ - flow->ready_since < patience) break;
+    table_.remove(*flow, kReadyQueue);
+    if (flow->floating) {  // no request line turned up
+      lose(Loss::kSegmentDropped, flow->ready.size());
+      flow->ready.clear();
+      continue;
+    }
+    give_up_gap(*flow);
+    after_bytes(*flow);
+  }
+}
+
+void RequestAssembler::State::expire_flows() {
+  while (Flow* flow = table_.front(kClosedQueue)) {
+    if (now_ - flow->last_time < kClosedLinger) break;
+    retire(*flow);
+  }
+  while (Flow* flow = table_.front(kUnprovenQueue)) {
+    if (now_ - flow->last_time < kProofPatience) break;
+    retire(*flow);
+  }
+  while (Flow* flow = table_.front(kActiveQueue)) {
+    if (now_ - flow->last_time < config_.flow_idle) break;
+    lose(Loss::kFlowEvictedTimeout, 1);
+    retire(*flow);
+  }
+}
+
+}  // namespace probewall

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// What RequestAssembler is made of; private to this folder.
+#pragma once
+
+#include <vector>
+
+#include "core/decode/record.hpp"
+#include "core/flow/flow_table.hpp"
+#include "core/flow/request_assembler.hpp"
+
+namespace probewall {
+
+/// No honest segment is farther off the expected byte, known bodies aside.
+inline constexpr std::int32_t kWindow = 1 << 20;
+
+class RequestAssembler::State {
+ public:
+  State(const AssemblerConfig& config, AssemblerSink& sink);
+
+  void on_record(ByteSpan bytes);
+  void advance(Timestamp now);
+  void finish(Timestamp now);
+  std::uint64_t flows_active() const { return table_.size() - table_.count(kClosedQueue); }
+  std::uint64_t flows_total() const { return flows_total_; }
+
+ private:
+  class Context;
+
+  // assembler_state.cpp: records and flows
+  void on_capture(const RecordView& record);
+  void on_ack(const RecordView& record);
+  void on_response(const RecordView& record);
+  void on_close(const RecordView& record);
+  Flow& flow_for(const FlowKey& key);
+  void make_room();
+  void restart(Flow& flow);
+  void retire(Flow& flow);   ///< gives out what is half-read and erases
+  void wind_up(Flow& flow);  ///< gives out what is half-read
+  bool client_close_is_plausible(const Flow& flow, std::uint32_t seq) const;
+
+  // assembler_segments.cpp: bytes into the stream
+  void accept(Flow& flow, Segment segment);
+  void anchor(Flow& flow, const Segment& segment);
+  void place(Flow& flow, Segment segment);
+  bool pass_gap_to(Flow& flow, const Segment& segment);
+  void consume(Flow& flow, const Segment& segment);
+  void drain(Flow& flow);
+  void buffer(Flow& flow, const Segment& segment);
+  void give_up_gap(Flow& flow);
+  void try_anchor(Flow& flow);
+  void note_conflict(Flow& flow, std::uint32_t lo, std::uint32_t hi);
+  void check_overlap(Flow& flow, const Segment& segment, std::string_view bytes);
+  void client_finished(Flow& flow);
+  void after_bytes(Flow& flow);
+
+  // assembler_proof.cpp: proof, and what the kernel is told
+  void hold(Flow& flow, const Segment& segment);
+  void prove(Flow& flow, const ServerAck& ack);
+  void check_batch(Flow& flow, const std::vector<Segment>& batch);
+  void steer_capture(Flow& flow);
+  void grant(Flow& flow, std::uint32_t resume);
+
+  // assembler_output.cpp: requests, answers, time-outs
+  void give_out(Flow& flow, RequestDraft& draft, Ending ending);
+  void settle_answers(Flow& flow);
+  void flush_answer(Flow& flow, bool give_up);
+  void emit(Flow& flow, AnswerMatcher::Answer&& answer);
+  void expire_requests();
+  void expire_answers();
+  void expire_waiting();
+  void expire_flows();
+  void lose(Loss what, std::uint64_t count);
+
+  AssemblerConfig config_;
+  AssemblerSink& sink_;
+  FlowTable table_;
+  DraftPool drafts_;
+  std::vector<Segment> proven_;  ///< scratch
+  Timestamp now_{};
+  std::uint64_t next_id_ = 1;
+  std::uint64_t flows_total_ = 0;
+  std::size_t held_bytes_ = 0;
+};
+
+/// What a stream sees of its flow.
+class RequestAssembler::State::Context final : public StreamContext {
+ public:
+  Context(State& state, Flow& flow) : state_(state), flow_(flow) {}
+  void on_draft_begun() override { state_.table_.push_back(flow_, kRequestQueue); }
+  void on_draft(RequestDraft& draft, Ending ending) override {
+    state_.give_out(flow_, draft, ending);
+  }
+  void on_stream_loss(Loss what, std::uint64_t count) override { state_.lose(what, count); }
+  DraftPool& pool() override { return state_.drafts_; }
+  const HashSecret& secret() const override { return state_.config_.key_hash_secret; }
+  std::size_t cap() const override { return state_.config_.bytes_per_request; }
+
+ private:
+  State& state_;
+  Flow& flow_;
+};
+
+}  // namespace probewall

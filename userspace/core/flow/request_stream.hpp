@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection's request bytes, in order -> requests. Knows HTTP, knows nothing of TCP.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/events.hpp"
+#include "core/http/chunk_decoder.hpp"
+#include "core/http/head_scanner.hpp"
+#include "core/http/key_hash.hpp"
+#include "core/http/request_parser.hpp"
+#include "core/llm/json_text.hpp"
+#include "probewall/time.hpp"
+
+namespace probewall {
+
+/// Where contiguous bytes came from.
+struct ByteOrigin {
+  Timestamp time{};
+  Timestamp proven_time{};
+  bool proven = false;
+};
+
+/// The request being read.
+struct RequestDraft {
+  RequestHead head;           ///< parsed once the blank line is there
+  std::string wire;           ///< bytes as sent from `seq` on, without gaps, at most the cap
+  std::string body;           ///< chunked: payload without framing
+  std::size_t head_size = 0;  ///< 0 while the head is incomplete
+  std::size_t body_size = 0;  ///< bytes of the prefix that belong to the request
+  std::uint32_t seq = 0;
+  HeadScanner scanner;
+  JsonEnd json;
+  Timestamp first_time{};
+  Timestamp time{};
+  Timestamp proven_time{};
+  bool proven = true;
+  bool conflicting = false;
+  bool after_gap = false;
+
+  void clear();
+  std::string_view body_prefix() const;
+};
+
+/// Drafts are reused: their strings keep their memory.
+class DraftPool {
+ public:
+  std::unique_ptr<RequestDraft> take();
+  void give(std::unique_ptr<RequestDraft> draft);
+
+ private:
+  static constexpr std::size_t kMaxFree = 256;
+  std::vector<std::unique_ptr<RequestDraft>> free_;
+};
+
+enum class Ending : std::uint8_t { kComplete, kTruncated, kTimedOut };
+
+/// What a stream needs from its flow.
+class StreamContext {
+ public:
+  virtual ~StreamContext() = default;
+  virtual void on_draft_begun() = 0;
+  /// Last call for this draft; its strings may be moved out.
+  virtual void on_draft(RequestDraft& draft, Ending ending) = 0;
+  virtual void on_stream_loss(Loss what, std::uint64_t count) = 0;
+  virtual DraftPool& pool() = 0;
+  virtual const HashSecret& secret() const = 0;
+  virtual std::size_t cap() const = 0;
+};
+
+class RequestStream {
+ public:
+  enum class Phase : std::uint8_t {
+    kHead,    ///< between requests or inside a head
+    kLength,  ///< inside a body of known length
+    kChunked,
+    kLost,     ///< where the next request begins is not known
+    kIgnored,  ///< not HTTP/1
+  };
+
+  /// Takes the next bytes of the stream; `seq` is that of the first one.
+  void feed(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
+            StreamContext& out);
+  /// The next `n` bytes were not captured. Inside a body that is fine (an unfinished draft is given
+  /// out as truncated); else the stream is lost. Returns false when it is lost.
+  bool gap(std::uint64_t n, StreamContext& out);
+  /// A request begins at the next byte.
+  void resync(bool after_gap);
+  /// No more bytes, or no more patience: gives out what is half-read.
+  void finish(Ending ending, StreamContext& out);
+  void ignore(StreamContext& out);
+
+  Phase phase() const { return phase_; }
+  bool lost() const { return phase_ == Phase::kLost; }
+  bool has_draft() const { return draft_ != nullptr; }
+  const RequestDraft* draft() const { return draft_.get(); }
+  /// Body bytes still to come that nobody needs any more; 0 while a draft wants them, and with
+  /// chunks.
+  std::uint64_t unneeded() const { return phase_ == Phase::kLength && !draft_ ? body_left_ : 0; }
+  /// Body bytes still to come, with a known length.
+  std::uint64_t body_left() const { return phase_ == Phase::kLength ? body_left_ : 0; }
+  bool may_skip() const { return may_skip_; }
+  /// Whether `bytes` at `seq` differ from bytes of the unfinished request; remembers it.
+  bool check_overlap(std::uint32_t seq, std::string_view bytes);
+
+ private:
+  std::size_t feed_head(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
+                        StreamContext& out);
+  std::size_t feed_length(std::string_view bytes, const ByteOrigin& origin, StreamContext& out);
+  std::size_t feed_chunked(std::string_view bytes, const ByteOrigin& origin, StreamContext& out);
+  bool begin_draft(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
+                   StreamContext& out);
+  void end_of_head(StreamContext& out);
+  void emit(Ending ending, StreamContext& out);
+  void keep_wire(std::string_view bytes, std::size_t cap);
+
+  std::unique_ptr<RequestDraft> draft_;
+  std::uint64_t body_left_ = 0;
+  ChunkDecoder chunks_;
+  Phase phase_ = Phase::kHead;
+  bool may_skip_ = false;
+  bool after_gap_ = false;
+  bool any_request_ = false;
+};
+
+}  // namespace probewall

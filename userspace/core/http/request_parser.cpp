@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/http/request_parser.hpp"
+
+#include <charconv>
+
+#include "core/http/head_scanner.hpp"
+#include "core/http/text.hpp"
+
+namespace probewall {
+namespace {
+
+/// Takes one line off `text`; `bare` is set when LF came without CR.
+std::string_view take_line(std::string_view& text, bool& bare) {
+  const auto lf = text.find('\n');
+  std::string_view line = text.substr(0, lf);
+  text.remove_prefix(lf == std::string_view::npos ? text.size() : lf + 1);
+  if (!line.empty() && line.back() == '\r') {
+    line.remove_suffix(1);
+  } else if (lf != std::string_view::npos) {
+    bare = true;
+  }
+  return line;
+}
+
+bool is_key_parameter(std::string_view name) {
+  for (const std::string_view key :
+       {"key", "api_key", "api-key", "apikey", "access_token", "token", "auth", "x-goog-api-key"}) {
+    if (equals_lower(name, key)) return true;
+  }
+  return false;
+}
+
+class HeadBuilder {
+ public:
+  explicit HeadBuilder(const HashSecret& secret) : secret_(secret) {}
+
+  RequestHead build(std::string_view text) {
+    bool bare = false;
+    if (!set_request_line(take_line(text, bare))) return std::move(head_);
+    while (!text.empty()) {
+      const auto line = take_line(text, bare);
+      if (line.empty()) break;
+      add_line(line);
+    }
+    flush();
+    finish();
+    if (bare) head_.odd = true;
+    return std::move(head_);
+  }
+
+ private:
+  bool set_request_line(std::string_view line) {
+    RequestLine parts = split_request_line(line);
+    if (parts.method.empty()) return false;
+    head_.method = parts.method;
+    head_.version_major = parts.version_major;
+    head_.version_minor = parts.version_minor;
+    head_.odd = parts.odd || line.find('\0') != std::string_view::npos;
+    set_target(parts.target);
+    return true;
+  }
+
+  void set_target(std::string_view target) {
+    head_.target = target;
+    const auto scheme = target.find("://");
+    if (scheme != std::string_view::npos && scheme < target.find_first_of("/?#")) {
+      const auto slash = target.find_first_of("/?#", scheme + 3);
+      target = slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
+    }
+    const auto end = target.find_first_of("?#");
+    head_.path = target.substr(0, end);
+    if (head_.path.empty()) head_.path = "/";
+    const auto query = head_.target.find('?');
+    if (query != std::string::npos) remove_query_keys(query + 1);
+  }
+
+  /// Gemini clients send their key as ?key=...: it is a key like one in a header.
+  void remove_query_keys(std::size_t at) {
+    std::string& t = head_.target;
+    while (at < t.size()) {
+      auto end = t.find('&', at);
+      if (end == std::string::npos) end = t.size();
+      const auto equals = t.find('=', at);
+      if (equals < end && is_key_parameter(std::string_view{t}.substr(at, equals - at))) {
+        const auto size = end - equals - 1;
+        set_auth(AuthKind::kOther, std::string_view{t}.substr(equals + 1, size));
+        t.erase(equals + 1, size);
+        end = equals + 1;
+      }
+      at = end + 1;
+    }
+  }
+
+  void add_line(std::string_view line) {
+    if (line.find('\0') != std::string_view::npos) head_.odd = true;
+    if (line[0] == ' ' || line[0] == '\t') {  // obs-fold (RFC 9112, section 5.2)
+      head_.odd = true;
+      const auto more = trim_blank(line);
+      if (!pending_ || more.empty()) return;
+      if (!current_.value.empty()) current_.value += ' ';
+      current_.value += more;
+      return;
+    }
+    flush();
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) {
+      head_.odd = true;
+      return;
+    }
+    const auto name = trim_blank(line.substr(0, colon));
+    if (name.size() != colon) head_.odd = true;
+    current_.name = name;
+    current_.value = trim_blank(line.substr(colon + 1));
+    pending_ = true;
+  }
+
+  void flush() {
+    if (!pending_) return;
+    pending_ = false;
+    apply(current_);
+    if (head_.headers.size() < kMaxHeaders) {
+      head_.headers.push_back(std::move(current_));
+    } else {
+      head_.odd = true;
+    }
+    current_ = {};
+  }
+
+  void apply(Header& h) {
+    const std::string_view name = h.name;
+    switch (name.size()) {
+      case 6:
+        if (equals_lower(name, "expect")) {
+          head_.expect_continue = contains_lower(h.value, "100-continue");
+        }
+        break;
+      case 7:
+        if (equals_lower(name, "upgrade")) head_.upgrade = true;
+        if (equals_lower(name, "api-key")) take_key(h, AuthKind::kOther, h.value);
+        break;
+      case 9:
+        if (equals_lower(name, "x-api-key")) take_key(h, AuthKind::kOther, h.value);
+        break;
+      case 10:
+        if (equals_lower(name, "connection")) set_connection(h.value);
+        break;
+      case 13:
+        if (equals_lower(name, "authorization")) authorization(h);
+        break;
+      case 14:
+        if (equals_lower(name, "content-length")) content_length(h.value);
+        if (equals_lower(name, "x-goog-api-key")) take_key(h, AuthKind::kOther, h.value);
+        break;
+      case 17:
+        if (equals_lower(name, "transfer-encoding")) transfer_encoding(h.value);
+        break;
+      case 19:
+        if (equals_lower(name, "proxy-authorization")) take_key(h, AuthKind::kOther, h.value);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void set_connection(std::string_view value) {
+    if (contains_lower(value, "close")) head_.connection_close = true;
+    if (contains_lower(value, "keep-alive")) keep_alive_ = true;
+  }
+
+  void content_length(std::string_view value) {
+    do {  // "5, 5" is a repeated header that a proxy joined
+      const auto comma = value.find(',');
+      const auto text = trim_blank(value.substr(0, comma));
+      value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+      if (lengths_++ > 0) head_.content_length_repeated = head_.odd = true;
+      std::uint64_t n = 0;
+      const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+      if (ec != std::errc{} || end != text.data() + text.size() || text.empty()) {
+        head_.content_length_invalid = true;
+      } else if (head_.content_length && *head_.content_length != n) {
+        head_.content_length_invalid = true;
+      } else {
+        head_.content_length = n;
+      }
+    } while (!value.empty());
+  }
+
+  void transfer_encoding(std::string_view value) {
+    if (head_.transfer_encoding) head_.odd = true;
+    head_.transfer_encoding = true;
+    const auto comma = value.rfind(',');
+    const auto last = comma == std::string_view::npos ? value : value.substr(comma + 1);
+    head_.chunked = equals_lower(trim_blank(last), "chunked");
+    if (!equals_lower(trim_blank(value), "chunked")) head_.odd = true;
+  }
+
+  void authorization(Header& h) {
+    const std::string_view value = h.value;
+    const auto space = value.find_first_of(" \t");
+    if (equals_lower(value.substr(0, space), "bearer")) {
+      const auto key = space == std::string_view::npos ? "" : trim_blank(value.substr(space));
+      take_key(h, AuthKind::kBearer, key);
+    } else if (!value.empty()) {
+      take_key(h, AuthKind::kOther, value);
+    }
+  }
+
+  void take_key(Header& h, AuthKind kind, std::string_view key) {
+    set_auth(kind, key);
+    h.value.clear();
+  }
+
+  /// A bearer token says more than any other key, the first of a kind more than the next.
+  void set_auth(AuthKind kind, std::string_view key) {
+    if (key.empty() && kind != AuthKind::kBearer) return;
+    if (head_.auth == AuthKind::kBearer) return;
+    if (head_.auth == kind) return;
+    head_.auth = kind;
+    head_.auth_hash = key_hash(key, secret_);
+  }
+
+  void finish() {
+    if (head_.content_length_invalid) head_.content_length.reset();
+    if (head_.content_length_invalid) head_.odd = true;
+    if (head_.transfer_encoding && lengths_ > 0) head_.odd = true;
+    const bool old =
+        head_.version_major < 1 || (head_.version_major == 1 && head_.version_minor == 0);
+    if (old && !keep_alive_) head_.connection_close = true;
+  }
+
+  const HashSecret& secret_;
+  RequestHead head_;
+  Header current_;
+  bool pending_ = false;
+  bool keep_alive_ = false;
+  unsigned lengths_ = 0;
+};
+
+/// strtoull's reading: white space, a sign, digits up to the first other character.
+std::uint64_t lenient_number(std::string_view text) {
+  text = trim_blank(text);
+  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
+  std::uint64_t n = 0;
+  std::from_chars(text.data(), text.data() + text.size(), n);
+  return n;
+}
+
+}  // namespace
+
+std::string_view RequestHead::header(std::string_view name) const {
+  for (const Header& h : headers) {
+    if (iequals(h.name, name)) return h.value;
+  }
+  return {};
+}
+
+bool RequestHead::has_header(std::string_view name) const {
+  for (const Header& h : headers) {
+    if (iequals(h.name, name)) return true;
+  }
+  return false;
+}
+
+RequestHead parse_request_head(std::string_view text, const HashSecret& secret) {
+  return HeadBuilder{secret}.build(text);
+}
+
+BodyFraming body_framing(const RequestHead& head) {
+  using Kind = BodyFraming::Kind;
+  if (head.chunked) return {Kind::kChunked, 0, false};
+  std::uint64_t length = 0;
+  if (head.content_length) {
+    length = *head.content_length;
+  } else if (head.content_length_invalid) {
+    length = lenient_number(head.header("content-length"));
+  }
+  if (length == 0) return {};
+  const bool clear = head.content_length && !head.content_length_repeated;
+  return {Kind::kLength, length, clear && !head.transfer_encoding};
+}
+
+}  // namespace probewall

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// ASCII helpers: no locale, no allocation.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace probewall {
+
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+/// Compares without case; `lower` must already be lower case.
+constexpr bool equals_lower(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (ascii_lower(text[i]) != lower[i]) return false;
+  }
+  return true;
+}
+
+constexpr bool iequals(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
+  }
+  return true;
+}
+
+/// Without the spaces and tabs at both ends. A blank text gives an empty view into it.
+constexpr std::string_view trim_blank(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+/// Whether `text` holds `lower_needle` (lower case) in any case.
+inline bool contains_lower(std::string_view text, std::string_view lower_needle) {
+  const auto at = std::search(text.begin(), text.end(), lower_needle.begin(), lower_needle.end(),
+                              [](char a, char b) { return ascii_lower(a) == b; });
+  return at != text.end();
+}
+
+}  // namespace probewall

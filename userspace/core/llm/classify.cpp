@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/llm/classify.hpp"
+
+#include <cstdint>
+
+#include "core/http/text.hpp"
+
+namespace probewall {
+namespace {
+
+enum class Match : std::uint8_t { kExact, kPrefix, kSuffix };
+
+struct PathRule {
+  std::string_view path;
+  Match match;
+  Api api;
+  Impl impl;
+};
+
+/// First match wins: products' own paths before the formats that many share. Suffixes also match
+/// behind a proxy's prefix.
+constexpr PathRule kRules[] = {
+    // Ollama
+    {"/api/generate", Match::kSuffix, Api::kOllamaGenerate, Impl::kOllama},
+    {"/api/chat", Match::kSuffix, Api::kOllamaChat, Impl::kOllama},
+    {"/api/tags", Match::kSuffix, Api::kModels, Impl::kOllama},
+    {"/api/embed", Match::kSuffix, Api::kEmbeddings, Impl::kOllama},
+    {"/api/embeddings", Match::kSuffix, Api::kEmbeddings, Impl::kOllama},
+    {"/api/version", Match::kSuffix, Api::kInfo, Impl::kOllama},
+    {"/api/pull", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/push", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/create", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/copy", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/delete", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/show", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/ps", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/blobs/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
+    {"/ollama/api/blobs/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/experimental/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/me", Match::kExact, Api::kInfo, Impl::kOllama},
+    // LM Studio
+    {"/lmstudio-greeting", Match::kSuffix, Api::kInfo, Impl::kLmStudio},
+    {"/api/v0/models", Match::kSuffix, Api::kModels, Impl::kLmStudio},
+    {"/api/v0/models/", Match::kPrefix, Api::kModels, Impl::kLmStudio},
+    {"/api/v0/chat/completions", Match::kSuffix, Api::kChatCompletions, Impl::kLmStudio},
+    {"/api/v0/completions", Match::kSuffix, Api::kCompletions, Impl::kLmStudio},
+    {"/api/v0/embeddings", Match::kSuffix, Api::kEmbeddings, Impl::kLmStudio},
+    // KoboldCpp
+    {"/api/extra/generate", Match::kPrefix, Api::kCompletions, Impl::kKoboldCpp},
+    {"/api/extra/", Match::kPrefix, Api::kInfo, Impl::kKoboldCpp},
+    {"/api/v1/generate", Match::kSuffix, Api::kCompletions, Impl::kKoboldCpp},
+    {"/api/v1/model", Match::kSuffix, Api::kInfo, Impl::kKoboldCpp},
+    {"/api/v1/config/", Match::kPrefix, Api::kInfo, Impl::kKoboldCpp},
+    {"/api/v1/info/version", Match::kSuffix, Api::kInfo, Impl::kKoboldCpp},
+    {"/api/latest/", Match::kPrefix, Api::kInfo, Impl::kKoboldCpp},
+    // Open WebUI
+    {"/api/v1/auths", Match::kPrefix, Api::kInfo, Impl::kOpenWebUi},
+    {"/api/config", Match::kExact, Api::kInfo, Impl::kOpenWebUi},
+    {"/api/chat/completions", Match::kSuffix, Api::kChatCompletions, Impl::kOpenWebUi},
+    {"/api/models", Match::kExact, Api::kModels, Impl::kOpenWebUi},
+    {"/ollama/config", Match::kExact, Api::kInfo, Impl::kOpenWebUi},
+    {"/openai/config", Match::kExact, Api::kInfo, Impl::kOpenWebUi},
+    {"/api/changelog", Match::kExact, Api::kInfo, Impl::kOpenWebUi},
+    {"/api/v1/utils/", Match::kPrefix, Api::kInfo, Impl::kOpenWebUi},
+    {"/api/v1/configs", Match::kPrefix, Api::kInfo, Impl::kOpenWebUi},
+    // llama.cpp
+    {"/completion", Match::kSuffix, Api::kCompletions, Impl::kLlamaCpp},
+    {"/infill", Match::kSuffix, Api::kCompletions, Impl::kLlamaCpp},
+    {"/embedding", Match::kSuffix, Api::kEmbeddings, Impl::kLlamaCpp},
+    {"/props", Match::kSuffix, Api::kInfo, Impl::kLlamaCpp},
+    {"/slots", Match::kSuffix, Api::kInfo, Impl::kLlamaCpp},
+    {"/slots/", Match::kPrefix, Api::kInfo, Impl::kLlamaCpp},
+    {"/apply-template", Match::kSuffix, Api::kInfo, Impl::kLlamaCpp},
+    {"/lora-adapters", Match::kSuffix, Api::kInfo, Impl::kLlamaCpp},
+    {"/detokenize", Match::kSuffix, Api::kInfo, Impl::kUnknown},
+    {"/tokenize", Match::kSuffix, Api::kInfo, Impl::kUnknown},
+    // LocalAI
+    {"/models/apply", Match::kSuffix, Api::kInfo, Impl::kLocalAi},
+    {"/models/available", Match::kSuffix, Api::kInfo, Impl::kLocalAi},
+    {"/models/galleries", Match::kSuffix, Api::kInfo, Impl::kLocalAi},
+    {"/models/jobs", Match::kPrefix, Api::kInfo, Impl::kLocalAi},
+    {"/models/delete/", Match::kPrefix, Api::kInfo, Impl::kLocalAi},
+    {"/backends", Match::kPrefix, Api::kInfo, Impl::kLocalAi},
+    // SGLang
+    {"/get_server_info", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    {"/get_model_info", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    {"/model_info", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    {"/flush_cache", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    {"/update_weights_from_disk", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    // vLLM; /server_info is also SGLang's new name
+    {"/server_info", Match::kSuffix, Api::kInfo, Impl::kVllm},
+    {"/collective_rpc", Match::kSuffix, Api::kInfo, Impl::kVllm},
+    {"/load_lora_adapter", Match::kSuffix, Api::kInfo, Impl::kVllm},
+    {"/unload_lora_adapter", Match::kSuffix, Api::kInfo, Impl::kVllm},
+    {"/invocations", Match::kSuffix, Api::kChatCompletions, Impl::kVllm},
+    {"/is_sleeping", Match::kExact, Api::kInfo, Impl::kVllm},
+    {"/wake_up", Match::kExact, Api::kInfo, Impl::kVllm},
+    {"/sleep", Match::kExact, Api::kInfo, Impl::kVllm},
+    {"/version", Match::kExact, Api::kInfo, Impl::kVllm},
+    // text-generation-webui
+    {"/v1/internal/", Match::kPrefix, Api::kInfo, Impl::kTextGen},
+    // Xinference
+    {"/v1/cluster/", Match::kPrefix, Api::kInfo, Impl::kXinference},
+    {"/v1/model_registrations", Match::kPrefix, Api::kInfo, Impl::kXinference},
+    // LiteLLM
+    {"/health/readiness", Match::kExact, Api::kInfo, Impl::kLiteLlm},
+    {"/health/liveliness", Match::kExact, Api::kInfo, Impl::kLiteLlm},
+    {"/health/liveness", Match::kExact, Api::kInfo, Impl::kLiteLlm},
+    {"/public/model_hub", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/key/", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/model/info", Match::kSuffix, Api::kInfo, Impl::kLiteLlm},
+    {"/model/new", Match::kSuffix, Api::kInfo, Impl::kLiteLlm},
+    {"/model_group/info", Match::kSuffix, Api::kInfo, Impl::kLiteLlm},
+    {"/spend/", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/ui/litellm", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    // Triton and TensorRT-LLM
+    {"/v2/repository/", Match::kPrefix, Api::kInfo, Impl::kTriton},
+    {"/v2/health/", Match::kPrefix, Api::kInfo, Impl::kTriton},
+    {"/v2/models/", Match::kPrefix, Api::kCompletions, Impl::kTriton},
+    {"/v2", Match::kExact, Api::kInfo, Impl::kTriton},
+    {"/health_generate", Match::kExact, Api::kInfo, Impl::kTriton},
+    // Ray
+    {"/api/serve/", Match::kPrefix, Api::kInfo, Impl::kRay},
+    {"/api/jobs", Match::kPrefix, Api::kInfo, Impl::kRay},
+    {"/api/cluster_status", Match::kExact, Api::kInfo, Impl::kRay},
+    {"/log_proxy", Match::kExact, Api::kInfo, Impl::kRay},
+    {"/nodes", Match::kExact, Api::kInfo, Impl::kRay},
+    {"/-/routes", Match::kExact, Api::kInfo, Impl::kRay},
+    // TGI
+    {"/generate_stream", Match::kSuffix, Api::kCompletions, Impl::kTgi},
+    {"/info", Match::kExact, Api::kInfo, Impl::kTgi},
+    {"/generate", Match::kExact, Api::kCompletions, Impl::kTgi},
+    // MCP
+    {"/mcp", Match::kSuffix, Api::kMcp, Impl::kMcp},
+    {"/sse", Match::kSuffix, Api::kMcp, Impl::kMcp},
+    {"/.well-known/oauth-protected-resource", Match::kPrefix, Api::kMcp, Impl::kMcp},
+    {"/.well-known/mcp", Match::kPrefix, Api::kMcp, Impl::kMcp},
+    // Anthropic
+    {"/v1/messages", Match::kSuffix, Api::kAnthropicMessages, Impl::kAnthropic},
+    {"/v1/messages/", Match::kPrefix, Api::kAnthropicMessages, Impl::kAnthropic},
+    {"/v1/complete", Match::kSuffix, Api::kCompletions, Impl::kAnthropic},
+    // Formats many servers share
+    {"/chat/completions", Match::kSuffix, Api::kChatCompletions, Impl::kOpenAi},
+    {"/completions", Match::kSuffix, Api::kCompletions, Impl::kOpenAi},
+    {"/responses", Match::kSuffix, Api::kResponses, Impl::kOpenAi},
+    {"/v1/responses/", Match::kPrefix, Api::kResponses, Impl::kOpenAi},
+    {"/embeddings", Match::kSuffix, Api::kEmbeddings, Impl::kOpenAi},
+    {"/rerank", Match::kSuffix, Api::kEmbeddings, Impl::kOther},
+    {"/embed", Match::kSuffix, Api::kEmbeddings, Impl::kOther},
+    {"/v1beta/models", Match::kSuffix, Api::kModels, Impl::kGemini},
+    {"/v1beta/models/", Match::kPrefix, Api::kModels, Impl::kGemini},
+    {"/v1/models", Match::kSuffix, Api::kModels, Impl::kOpenAi},
+    {"/v1/models/", Match::kPrefix, Api::kModels, Impl::kOpenAi},
+    {"/models", Match::kSuffix, Api::kModels, Impl::kOpenAi},
+};
+
+bool matches(std::string_view path, const PathRule& rule) {
+  if (path.size() < rule.path.size()) return false;
+  // One byte decides most comparisons.
+  const bool suffix = rule.match == Match::kSuffix;
+  if (suffix ? path.back() != rule.path.back() : path[1 % path.size()] != rule.path[1])
+    return false;
+  switch (rule.match) {
+    case Match::kExact:
+      return path == rule.path;
+    case Match::kPrefix:
+      return path.substr(0, rule.path.size()) == rule.path;
+    case Match::kSuffix:
+      return path.substr(path.size() - rule.path.size()) == rule.path;
+  }
+  return false;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char l = ascii_lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+bool has_key(const LlmFields& fields, std::string_view lower) {
+  for (const auto& key : fields.top_keys) {
+    if (equals_lower(key, lower)) return true;
+  }
+  return false;
+}
+
+/// models/NAME:generateContent and its relatives.
+bool is_gemini_call(std::string_view path) {
+  const auto colon = path.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const auto verb = path.substr(colon + 1);
+  return verb == "generateContent" || verb == "streamGenerateContent" || verb == "countTokens" ||
+         verb == "embedContent" || verb == "batchEmbedContents";
+}
+
+bool is_rpc(const LlmFields& fields) {
+  return !fields.rpc_method.empty() && has_key(fields, "jsonrpc");
+}
+
+Classified by_body(const LlmFields& fields) {
+  if (!fields.is_json) return {};
+  if (is_rpc(fields)) return {Api::kMcp, Impl::kMcp};
+  if (has_key(fields, "contents")) return {Api::kGemini, Impl::kGemini};
+  if (has_key(fields, "messages")) return {Api::kChatCompletions, Impl::kUnknown};
+  if (has_key(fields, "prompt") && has_key(fields, "model")) {
+    return {Api::kCompletions, Impl::kUnknown};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string normal_path(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (c == '%' && i + 2 < path.size() && hex_digit(path[i + 1]) >= 0 &&
+        hex_digit(path[i + 2]) >= 0) {
+      c = static_cast<char>(hex_digit(path[i + 1]) * 16 + hex_digit(path[i + 2]));
+      i += 2;
+    }
+    if (c == '/' && !out.empty() && out.back() == '/') continue;
+    out += c;
+  }
+  if (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
+Classified classify(const RequestHead& head, const LlmFields& fields) {
+  const std::string_view raw = head.path;
+  const bool plain = raw.find('%') == raw.npos && raw.find("//") == raw.npos &&
+                     !(raw.size() > 1 && raw.back() == '/');
+  std::string decoded;
+  if (!plain) decoded = normal_path(raw);
+  const std::string_view path = plain ? raw : std::string_view{decoded};
+  if (path == "/v1/chat/completions" && !is_rpc(fields)) {
+    return {Api::kChatCompletions, Impl::kOpenAi};
+  }
+  if (is_gemini_call(path)) return {Api::kGemini, Impl::kGemini};
+  // One path serves several formats at MCP servers and Anthropic's /messages.
+  if (is_rpc(fields)) return {Api::kMcp, Impl::kMcp};
+  if (path.ends_with("/messages") && head.target.find("sessionId=") != std::string::npos) {
+    return {Api::kMcp, Impl::kMcp};
+  }
+  for (const PathRule& rule : kRules) {
+    if (matches(path, rule)) return {rule.api, rule.impl};
+  }
+  return by_body(fields);
+}
+
+}  // namespace probewall

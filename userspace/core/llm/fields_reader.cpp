@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/llm/fields_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "core/llm/field_places.hpp"
+#include "core/llm/json_text.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr std::size_t kMaxModel = 256;
+constexpr std::size_t kMaxKey = 64;
+constexpr std::size_t kMaxRole = 32;
+constexpr std::size_t kMaxName = 128;
+constexpr std::size_t kMaxUrl = 512;
+constexpr std::size_t kMaxUrls = 8;
+constexpr std::size_t kMaxRoles = 64;
+constexpr std::size_t kMaxTopKeys = 32;
+
+class FieldsReader {
+ public:
+  explicit FieldsReader(std::string_view text) : text_(text) {}
+  LlmFields read();
+
+ private:
+  enum class Expect : std::uint8_t { kValue, kValueOrEnd, kKey, kKeyOrEnd, kColon, kCommaOrEnd };
+  struct Frame {
+    FieldPlace place = FieldPlace::kOther;
+    bool array = false;
+    FieldName key = FieldName::kOther;  ///< the object's running key
+  };
+
+  Frame& top() { return stack_[depth_ - 1]; }
+  bool open(bool array);
+  void close(bool array);
+  void pass_over_deep();
+  void on_quote();
+  void read_key();
+  void read_value();
+  void use_text(FieldUse use);
+  void read_word(char first);
+  void number(std::string_view word);
+  void add_url(FieldName key);
+  void end_message();
+  void after_value() { expect_ = Expect::kCommaOrEnd; }
+  void punctuation(char c);
+
+  std::string_view text_;
+  std::size_t pos_ = 0;
+  LlmFields out_;
+  std::array<Frame, kMaxJsonDepth> stack_{};
+  std::size_t depth_ = 0;
+  Expect expect_ = Expect::kValue;
+  std::string scratch_;
+  std::string name_;  ///< root "name", the model when there is no "model"
+  std::string weak_user_;
+  bool in_message_ = false;
+  std::string role_;
+  std::string message_;
+};
+
+LlmFields FieldsReader::read() {
+  if (text_.substr(0, 3) == "\xEF\xBB\xBF") pos_ = 3;
+  while (pos_ < text_.size()) {
+    const char c = text_[pos_];
+    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+      ++pos_;
+      continue;
+    }
+    if (depth_ == 0) {
+      if (out_.complete || (c != '{' && c != '[')) break;
+      out_.is_json = true;
+    }
+    ++pos_;
+    if (c == '"') {
+      on_quote();
+    } else if (c == '{' || c == '[') {
+      if (!open(c == '[')) pass_over_deep();
+    } else if (c == '}' || c == ']') {
+      close(c == ']');
+    } else if (c == ',' || c == ':') {
+      punctuation(c);
+    } else {
+      read_word(c);
+    }
+  }
+  if (in_message_) end_message();
+  if (out_.model.empty()) out_.model = std::move(name_);
+  if (out_.user_text.empty()) out_.user_text = std::move(weak_user_);
+  return std::move(out_);
+}
+
+bool FieldsReader::open(bool array) {
+  const bool value = expect_ == Expect::kValue || expect_ == Expect::kValueOrEnd;
+  if (!value) out_.malformed = true;
+  if (depth_ == kMaxJsonDepth) return false;
+  FieldPlace place = array ? FieldPlace::kRootArray : FieldPlace::kRoot;
+  if (depth_ > 0) {
+    place = child_place(top().place, top().key, array);
+    if (top().place == FieldPlace::kTools) ++out_.tool_count;
+  }
+  if (place == FieldPlace::kMessage) {
+    if (in_message_) end_message();
+    in_message_ = true;
+    ++out_.message_count;
+  }
+  stack_[depth_++] = Frame{place, array, FieldName::kOther};
+  expect_ = array ? Expect::kValueOrEnd : Expect::kKeyOrEnd;
+  return true;
+}
+
+void FieldsReader::close(bool array) {
+  const bool after_comma = expect_ == Expect::kKey || expect_ == Expect::kValue;
+  if (after_comma || expect_ == Expect::kColon || top().array != array) out_.malformed = true;
+  if (top().place == FieldPlace::kMessage && in_message_) end_message();
+  --depth_;
+  after_value();
+  if (depth_ == 0) out_.complete = true;
+}
+
+/// Too deep to be a request anyone answers: brackets are only counted.
+void FieldsReader::pass_over_deep() {
+  std::size_t deep = 1;
+  while (pos_ < text_.size() && deep > 0) {
+    const char c = text_[pos_++];
+    if (c == '"') {
+      pos_ = skip_json_string(text_, pos_).pos;
+    } else if (c == '{' || c == '[') {
+      ++deep;
+    } else if (c == '}' || c == ']') {
+      --deep;
+    }
+  }
+  after_value();
+}
+
+void FieldsReader::punctuation(char c) {
+  if (c == ':') {
+    if (expect_ != Expect::kColon) out_.malformed = true;
+    if (!top().array) expect_ = Expect::kValue;
+    return;
+  }
+  if (expect_ != Expect::kCommaOrEnd) out_.malformed = true;
+  expect_ = top().array ? Expect::kValue : Expect::kKey;
+}
+
+void FieldsReader::on_quote() {
+  const bool key = expect_ == Expect::kKey || expect_ == Expect::kKeyOrEnd;
+  const bool value = expect_ == Expect::kValue || expect_ == Expect::kValueOrEnd;
+  if (!key && !value) out_.malformed = true;
+  // Two strings without a comma: in an object the second is taken for the next key.
+  if (key || (!value && !top().array && expect_ == Expect::kCommaOrEnd)) {
+    read_key();
+  } else {
+    read_value();
+  }
+}
+
+void FieldsReader::read_key() {
+  const StringEnd end = read_json_string(text_, pos_, kMaxKey, scratch_);
+  pos_ = end.pos;
+  if (end.malformed) out_.malformed = true;
+  if (!end.finished) return;
+  top().key = field_name(scratch_);
+  if (top().place == FieldPlace::kRoot && out_.top_keys.size() < kMaxTopKeys) {
+    out_.top_keys.push_back(scratch_);
+  }
+  expect_ = Expect::kColon;
+}
+
+void FieldsReader::read_value() {
+  const Frame& frame = top();
+  const FieldName key = frame.array && depth_ > 1 ? stack_[depth_ - 2].key : frame.key;
+  const FieldUse use = string_use(frame.place, frame.key);
+  const bool url = may_be_url(key) && out_.urls.size() < kMaxUrls;
+  const StringEnd end =
+      use == FieldUse::kNothing && !url
+          ? skip_json_string(text_, pos_)
+          : read_json_string(text_, pos_,
+                             use == FieldUse::kNothing ? kMaxUrl : LlmFields::kTextBytes, scratch_);
+  pos_ = end.pos;
+  if (end.malformed) out_.malformed = true;
+  after_value();
+  if (url) add_url(key);
+  if (use != FieldUse::kNothing) use_text(use);
+}
+
+void FieldsReader::use_text(FieldUse use) {
+  switch (use) {
+    case FieldUse::kModel:
+      make_valid_utf8(scratch_, kMaxModel);
+      out_.model = scratch_;
+      break;
+    case FieldUse::kName:
+      make_valid_utf8(scratch_, kMaxModel);
+      name_ = scratch_;
+      break;
+    case FieldUse::kRole:
+      make_valid_utf8(scratch_, kMaxRole);
+      role_ = scratch_;
+      break;
+    case FieldUse::kMessageText:
+      if (!message_.empty() && message_.size() < LlmFields::kTextBytes) message_ += '\n';
+      message_ += scratch_;
+      make_valid_utf8(message_, LlmFields::kTextBytes);
+      break;
+    case FieldUse::kUser:
+      if (!scratch_.empty()) out_.user_text = scratch_;
+      break;
+    case FieldUse::kWeakUser:
+      weak_user_ = scratch_;
+      break;
+    case FieldUse::kSystem:
+      if (out_.system_text.empty()) out_.system_text = scratch_;
+      break;
+    case FieldUse::kRpcMethod:
+      make_valid_utf8(scratch_, kMaxName);
+      out_.rpc_method = scratch_;
+      break;
+    case FieldUse::kClientName:
+      make_valid_utf8(scratch_, kMaxName);
+      out_.client_name = scratch_;
+      break;
+    case FieldUse::kNothing:
+      break;
+  }
+}
+
+void FieldsReader::add_url(FieldName key) {
+  if (!looks_like_url(key, scratch_)) return;
+  out_.urls.push_back(scratch_);
+  make_valid_utf8(out_.urls.back(), kMaxUrl);
+}
+
+void FieldsReader::end_message() {
+  in_message_ = false;
+  if (!role_.empty() && out_.roles.size() < kMaxRoles) out_.roles.push_back(role_);
+  if (!message_.empty()) {
+    if (role_.empty() || role_ == "user" || role_ == "human") {
+      out_.user_text = message_;
+    } else if ((role_ == "system" || role_ == "developer") && out_.system_text.empty()) {
+      out_.system_text = message_;
+    }
+  }
+  role_.clear();
+  message_.clear();
+}
+
+/// Numbers, true, false, null, and whatever else stands where no JSON byte may.
+void FieldsReader::read_word(char first) {
+  const std::size_t start = pos_ - 1;
+  while (pos_ < text_.size() &&
+         std::string_view{" \t\r\n,:{}[]\""}.find(text_[pos_]) == std::string_view::npos) {
+    ++pos_;
+  }
+  const auto word = text_.substr(start, pos_ - start);
+  const bool cut = pos_ == text_.size();
+  if (expect_ != Expect::kValue && expect_ != Expect::kValueOrEnd) {
+    out_.malformed = true;
+    return;
+  }
+  after_value();
+  const FieldName key = top().place == FieldPlace::kRoot ? top().key : FieldName::kOther;
+  if (word == "true" || word == "false") {
+    if (key == FieldName::kStream) out_.stream = word == "true";
+    if (key == FieldName::kInsecure) out_.insecure = word == "true";
+  } else if ((first >= '0' && first <= '9') || first == '-') {
+    if (!cut) number(word);
+  } else if (word != "null") {
+    const bool beginning = cut && (std::string_view{"true"}.substr(0, word.size()) == word ||
+                                   std::string_view{"false"}.substr(0, word.size()) == word ||
+                                   std::string_view{"null"}.substr(0, word.size()) == word);
+    if (!beginning) out_.malformed = true;
+  }
+}
+
+void FieldsReader::number(std::string_view word) {
+  double v = 0;
+  const auto [end, ec] = std::from_chars(word.data(), word.data() + word.size(), v);
+  if (ec == std::errc::result_out_of_range) return;
+  if (ec != std::errc{} || end != word.data() + word.size()) {
+    out_.malformed = true;
+    return;
+  }
+  const bool here = top().place == FieldPlace::kRoot || top().place == FieldPlace::kOptions;
+  if (!here || top().key != FieldName::kMaxTokens) return;
+  constexpr double kFar = 9.0e18;
+  out_.max_tokens = static_cast<std::int64_t>(std::clamp(v, -kFar, kFar));
+}
+
+}  // namespace
+
+LlmFields read_llm_fields(std::string_view body) { return FieldsReader{body}.read(); }
+
+}  // namespace probewall

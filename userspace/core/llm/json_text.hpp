@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON strings (RFC 8259, section 7) and the end of a document, for texts that may stop anywhere.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace probewall {
+
+/// Offset of the first quote, backslash or control character at or after `pos`, else text.size().
+std::size_t find_string_special(std::string_view text, std::size_t pos);
+
+struct StringEnd {
+  std::size_t pos = 0;   ///< after the closing quote, or text.size()
+  bool finished = true;  ///< false: the text stops inside the string
+  bool malformed = false;
+};
+
+/// Passes over the string whose first character (after the quote) is at `pos`.
+StringEnd skip_json_string(std::string_view text, std::size_t pos);
+
+/// The same, unescaped into `out` as valid UTF-8 of at most `limit` bytes (whole characters):
+/// surrogate pairs joined, lone ones and invalid bytes replaced by U+FFFD, an unfinished last
+/// character of a cut text dropped.
+StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t limit,
+                           std::string& out);
+
+/// Cuts `text` to `limit` bytes at a character boundary and replaces what is not UTF-8.
+void make_valid_utf8(std::string& text, std::size_t limit);
+
+/// Notices where a JSON document ends, fed in pieces of any size. Counts brackets only: whether
+/// they match is the reader's business. A text that opens no object or array never ends.
+class JsonEnd {
+ public:
+  /// Bytes of `piece` up to and with the document's last one; npos while it goes on.
+  std::size_t feed(std::string_view piece);
+  void reset() { *this = JsonEnd{}; }
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+ private:
+  enum class State : std::uint8_t { kBefore, kInside, kString, kEscape, kNotJson };
+  State state_ = State::kBefore;
+  std::uint32_t depth_ = 0;
+};
+
+}  // namespace probewall
