@@ -18,7 +18,8 @@ namespace probewall {
 struct PipelineConfig {
   std::uint32_t bytes_per_request = 4096;  ///< head and body prefix kept per request
   std::uint64_t limit_body_bytes = 64ull << 20;
-  Duration request_time = std::chrono::seconds{60};  ///< a request that takes longer is given out as timed_out; 0: never
+  Duration request_time = std::chrono::seconds{
+      60};  ///< a request that takes longer is given out as timed_out; 0: never
   Duration flow_idle = std::chrono::minutes{10};
   std::uint32_t max_flows = 65536;
   std::uint32_t max_sources = 1u << 18;
@@ -55,8 +56,12 @@ class Pipeline {
   void set_rules(std::shared_ptr<const RuleSet> rules);
   /// Tells policy how many bans a source had before (restored from storage).
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
-  /// Operator lifted the ban or it was refused: policy forgets that the source is banned.
+  /// The operator lifted the ban: the source is not banned, and its score begins anew (otherwise
+  /// its next request would ban it again).
   void forget_ban(const IpPrefix& source);
+  /// The ban could not be made (allowed address, guard's refusal): as if it was never decided; the
+  /// source's score stays. Both may be called from within a PipelineSink call.
+  void refuse_ban(const IpPrefix& source);
 
   PipelineStats stats() const;
   /// A source's current score and reasons, for `why`; score 0 when unknown.

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,10 +18,12 @@ struct PolicyConfig {
   bool enforce = true;  ///< false: every decision has action kObserve
   double threshold = 100;
   Duration first_ban = std::chrono::minutes{10};
-  double factor = 4;    ///< each further ban is this much longer
+  double factor = 4;  ///< each further ban is this much longer
   Duration max_ban = std::chrono::hours{24 * 30};
   Duration score_half_life = std::chrono::hours{1};
   bool require_proof = true;
+  std::uint64_t id_seed = 0;             ///< makes decision ids of several workers or runs differ
+  std::uint32_t max_history = 1u << 17;  ///< sources whose bans are remembered; oldest out first
 };
 
 /// What is known about one source, for `why` and `sources top`.
@@ -30,7 +34,44 @@ struct SourceReport {
   std::uint64_t requests = 0;
   Timestamp first_seen{};
   Timestamp last_seen{};
-  std::uint32_t bans = 0;
+  std::uint32_t bans = 0;  ///< filled from Policy::bans(), not by the SourceTable
+};
+
+struct Verdict;  // core/rules/rule_set.hpp
+
+/// Turns verdicts into at most one decision per source and ban. Bounded by `max_history`.
+/// Same calls with the same values give the same decisions, ids included.
+class Policy {
+ public:
+  explicit Policy(const PolicyConfig& config);
+  ~Policy();
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+
+  /// A decision when new evidence brought the source's score to its threshold (configured value
+  /// plus Verdict::threshold_bonus) and the source is not banned already. With `require_proof` an
+  /// unproven request decides nothing (last_suppressed() == kUnproven). In observe mode the
+  /// decision has action kObserve and last_suppressed() is kObserve; it comes once per would-be
+  /// ban.
+  std::optional<Decision> decide(const Verdict& verdict, const Request& request);
+  /// The same for what an answer added. Answers are read on proven flows only. `last`: the request
+  /// answered, when still known.
+  std::optional<Decision> decide(const Verdict& verdict, const Response& response,
+                                 const Request* last);
+  /// What the last call of decide() held back, if anything.
+  std::optional<Suppressed> last_suppressed() const;
+
+  /// A source's earlier bans (from storage): the next one escalates from there.
+  void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
+  /// The ban was lifted or refused: the source counts as not banned, and that ban as never made.
+  void forget_ban(const IpPrefix& source);
+  std::uint32_t bans(const IpPrefix& source) const;
+  bool banned(const IpPrefix& source, Timestamp now) const;
+  std::uint64_t history_size() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace probewall

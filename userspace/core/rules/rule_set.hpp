@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules as data: YAML text compiled once into an immutable set. The language: userspace/rules/README.md.
+// Rules as data: YAML text compiled once into an immutable set. The language:
+// userspace/rules/README.md.
 #pragma once
 
 #include <memory>
@@ -31,9 +32,9 @@ struct RuleInfo {
 class RuleSet {
  public:
   /// Errors say file, line, what was wrong and the nearest known word (ExitStatus::kConfigInvalid).
-  static Result<std::shared_ptr<const RuleSet>> compile(const std::vector<RuleText>& files,
-                                                        const std::vector<std::string>& disabled = {},
-                                                        const std::vector<std::string>& shadow = {});
+  static Result<std::shared_ptr<const RuleSet>> compile(
+      const std::vector<RuleText>& files, const std::vector<std::string>& disabled = {},
+      const std::vector<std::string>& shadow = {});
   /// The rules built into the program (userspace/rules/*.yaml).
   static const std::vector<RuleText>& builtin();
   ~RuleSet();
@@ -50,22 +51,28 @@ class RuleSet {
 /// What scoring one proven request or answer produced.
 struct Verdict {
   std::vector<Detection> detections;
-  double score = 0;                  ///< the source's score now, decayed
-  std::vector<Reason> reasons;       ///< what it is made of, largest first
+  double score = 0;             ///< the source's score now, decayed
+  std::vector<Reason> reasons;  ///< what it is made of, largest first
   std::vector<Aim> aims;
-  std::uint64_t requests_seen = 0;   ///< proven requests of this source, this one included
+  std::uint64_t requests_seen = 0;  ///< proven requests of this source, this one included
+  double threshold_bonus = 0;       ///< earned trust: policy adds it to its threshold; bounded
 };
 
-/// Source history and scoring over time. Bounded: `max_sources`, oldest and least suspicious out first.
+/// Source history and scoring over time. Bounded: `max_sources`, oldest and least suspicious out
+/// first.
 class SourceTable {
  public:
-  SourceTable(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy, std::uint32_t max_sources);
+  SourceTable(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy,
+              std::uint32_t max_sources);
   ~SourceTable();
   /// Scores a proven request (time = proven_time). Conflicting requests are remembered, not scored.
   Verdict on_request(const Request& request);
   /// Scores what an answer adds (status patterns, model not found, list-then-generate).
   Verdict on_response(const Response& response);
+  /// Keeps the sources' memory; what belongs to rules and facts that are gone is dropped.
   void set_rules(std::shared_ptr<const RuleSet> rules);
+  /// Forgets a source's score and memory (the operator lifted its ban); trust stays.
+  void forget(const IpPrefix& source);
   SourceReport report(const IpPrefix& source, Timestamp now) const;
   std::vector<SourceReport> top(std::size_t n, Timestamp now) const;
   std::uint64_t size() const;

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "core/rules/body_fields.hpp"
+#include "core/rules/features.hpp"
+
+namespace probewall::rules {
+namespace {
+
+std::vector<BodyField> fields_of(std::string_view body) {
+  std::vector<BodyField> out;
+  read_body_fields(body, out);
+  return out;
+}
+
+TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
+  const auto f = fields_of(R"({"A":{"url":"http:\/\/x\u002fy","n":8},"list":["p","q"],"ok":true})");
+  ASSERT_EQ(f.size(), 5u);
+  EXPECT_EQ(f[0].name, "url");
+  EXPECT_EQ(f[0].value, "http://x/y");
+  EXPECT_EQ(f[1].name, "n");
+  EXPECT_EQ(f[1].number(), 8.0);
+  EXPECT_EQ(f[2].name, "list");
+  EXPECT_EQ(f[3].value, "q");
+  EXPECT_EQ(f[4].value, "true");
+  EXPECT_FALSE(f[4].is_string);
+}
+
+TEST(BodyFields, ANameOutlivesTheObjectsBelowIt) {
+  const auto f = fields_of(R"({"tags":[{"id":1},"last"]})");
+  ASSERT_EQ(f.size(), 2u);
+  EXPECT_EQ(f[1].name, "tags");
+  EXPECT_EQ(f[1].value, "last");
+}
+
+TEST(BodyFields, EveryPrefixIsReadAndTheCutStringIsGiven) {
+  const std::string body = R"({"model":"m","path":"/etc/passwd","n":[1,2,{"x":"y"}]})";
+  for (std::size_t cut = 0; cut <= body.size(); ++cut)
+    fields_of(std::string_view{body}.substr(0, cut));
+  const auto f = fields_of(body.substr(0, body.find("wd")));
+  ASSERT_EQ(f.size(), 2u);
+  EXPECT_EQ(f[1].value, "/etc/pass");
+}
+
+TEST(BodyFields, HostileNestingAndLengthAreBounded) {
+  EXPECT_TRUE(fields_of(std::string(200'000, '[')).empty());
+  std::string many = "{";
+  for (int i = 0; i < 1000; ++i) many += "\"k\":1,";
+  EXPECT_EQ(fields_of(many).size(), kMaxFields);
+  EXPECT_EQ(fields_of("{\"k\":\"" + std::string(9000, 'x') + "\"}")[0].value.size(), kMaxValue);
+}
+
+TEST(QueryFields, AreDecoded) {
+  std::vector<BodyField> f;
+  read_query_fields("/p?Args=%2Ftmp%2Fx&flag&b=1%zz", f);
+  ASSERT_EQ(f.size(), 2u);
+  EXPECT_EQ(f[0].name, "args");
+  EXPECT_EQ(f[0].value, "/tmp/x");
+  EXPECT_EQ(f[1].value, "1%zz");
+}
+
+TEST(PromptText, IsNormalisedAndQuotesAreTakenOut) {
+  EXPECT_EQ(normalise_prompt("  What  is\n today's \tdate? "), "What is todays date?");
+  EXPECT_EQ(without_quotes("say \"ignore all\" now"), "say   now");
+  EXPECT_EQ(without_quotes("> quoted line\nmine"), " mine");
+  EXPECT_EQ(without_quotes("run `id` please"), "run   please");
+}
+
+TEST(PromptText, AnUnclosedQuoteHidesTheRestOnly) {
+  EXPECT_EQ(without_quotes("before \"after"), "before ");
+}
+
+}  // namespace
+}  // namespace probewall::rules

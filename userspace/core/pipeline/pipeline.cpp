@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pipeline.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/flow/request_assembler.hpp"
+#include "core/pipeline/recent_requests.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr std::size_t kRecentRequests = 4096;
+/// What unproven requests would have scored is only counted, so it gets a small table of its own:
+/// forged packets must not push honest sources out of the real one.
+constexpr std::uint32_t kUnprovenSources = 1024;
+
+AssemblerConfig assembler_config(const PipelineConfig& c) {
+  AssemblerConfig a;
+  a.bytes_per_request = c.bytes_per_request;
+  a.limit_body_bytes = c.limit_body_bytes;
+  a.request_time = c.request_time;
+  a.flow_idle = c.flow_idle;
+  a.max_flows = c.max_flows;
+  a.ipv6_prefix = c.ipv6_prefix;
+  a.require_proof = c.require_proof;
+  a.key_hash_secret = c.key_hash_secret;
+  return a;
+}
+
+/// require_proof is one setting; policy must not see another value than the assembler.
+PolicyConfig policy_config(const PipelineConfig& c) {
+  PolicyConfig p = c.policy;
+  p.require_proof = c.require_proof;
+  return p;
+}
+
+}  // namespace
+
+class Pipeline::Impl final : public AssemblerSink {
+ public:
+  Impl(const PipelineConfig& config, std::shared_ptr<const RuleSet> rules, PipelineSink& sink)
+      : config_(config),
+        policy_config_(policy_config(config)),
+        rules_(std::move(rules)),
+        sink_(sink),
+        sources_(rules_, policy_config_, config.max_sources),
+        policy_(policy_config_),
+        recent_(kRecentRequests),
+        assembler_(assembler_config(config), *this) {}
+
+  void on_request(Request&& request) override;
+  void on_response(Response&& response) override;
+  void on_loss(Loss what, std::uint64_t count) override { sink_.on_loss(what, count); }
+  void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override {
+    sink_.on_skip(slot, tag, resume);
+  }
+
+  void count_evicted_sources() {
+    const std::uint64_t evicted = sources_.evicted();
+    if (evicted > evicted_seen_) sink_.on_loss(Loss::kSourceEvicted, evicted - evicted_seen_);
+    evicted_seen_ = evicted;
+  }
+  void set_rules(std::shared_ptr<const RuleSet> rules) {
+    rules_ = std::move(rules);
+    sources_.set_rules(rules_);
+    if (unproven_) unproven_->set_rules(rules_);
+  }
+
+  const PipelineConfig config_;
+  const PolicyConfig policy_config_;
+  std::shared_ptr<const RuleSet> rules_;
+  PipelineSink& sink_;
+  SourceTable sources_;
+  std::unique_ptr<SourceTable> unproven_;  ///< made when first needed
+  Policy policy_;
+  RecentRequests recent_;
+  RequestAssembler assembler_;
+  std::uint64_t requests_ = 0;
+  std::uint64_t records_ = 0;
+  std::uint64_t evicted_seen_ = 0;
+
+ private:
+  void count_unproven(const Request& request);
+  void publish(const std::vector<Detection>& detections, const std::optional<Decision>& decision,
+               const Request& request);
+};
+
+void Pipeline::Impl::on_request(Request&& request) {
+  ++requests_;
+  sink_.on_request(request);
+  if (!request.proven && config_.require_proof) return count_unproven(request);
+  recent_.remember(request);
+  const Verdict verdict = sources_.on_request(request);
+  // Nobody knows which of the conflicting bytes the server took: shown, never held against anyone.
+  if (request.conflicting) return;
+  publish(verdict.detections, policy_.decide(verdict, request), request);
+}
+
+void Pipeline::Impl::on_response(Response&& response) {
+  sink_.on_response(response);
+  const Verdict verdict = sources_.on_response(response);
+  if (verdict.detections.empty()) return;
+  const Request* last = recent_.find(response.request_id);
+  if (last != nullptr && last->conflicting) return;
+  const std::optional<Decision> decision = policy_.decide(verdict, response, last);
+  if (last != nullptr) return publish(verdict.detections, decision, *last);
+  Request unknown;
+  unknown.id = response.request_id;
+  unknown.time = unknown.proven_time = response.time;
+  unknown.flow = response.flow;
+  unknown.source = response.source;
+  unknown.proven = true;  // answers are read on proven flows only
+  publish(verdict.detections, decision, unknown);
+}
+
+void Pipeline::Impl::publish(const std::vector<Detection>& detections,
+                             const std::optional<Decision>& decision, const Request& request) {
+  const std::optional<Suppressed> suppressed = policy_.last_suppressed();
+  for (const Detection& detection : detections) sink_.on_detection(detection, request);
+  if (suppressed) sink_.on_suppressed(*suppressed, request.source);
+  if (decision) sink_.on_decision(*decision, request);
+}
+
+void Pipeline::Impl::count_unproven(const Request& request) {
+  if (!unproven_) {
+    unproven_ = std::make_unique<SourceTable>(rules_, policy_config_,
+                                              std::min(kUnprovenSources, config_.max_sources));
+  }
+  const Verdict verdict = unproven_->on_request(request);
+  if (!verdict.detections.empty() && verdict.score >= policy_config_.threshold) {
+    sink_.on_suppressed(Suppressed::kUnproven, request.source);
+  }
+}
+
+Pipeline::Pipeline(const PipelineConfig& config, std::shared_ptr<const RuleSet> rules,
+                   PipelineSink& sink)
+    : impl_(std::make_unique<Impl>(config, std::move(rules), sink)) {}
+Pipeline::~Pipeline() = default;
+
+void Pipeline::on_record(ByteSpan record) {
+  ++impl_->records_;
+  impl_->assembler_.on_record(record);
+}
+
+void Pipeline::on_tick(Timestamp now) {
+  impl_->assembler_.on_tick(now);
+  impl_->count_evicted_sources();
+}
+
+void Pipeline::finish(Timestamp now) {
+  impl_->assembler_.finish(now);
+  impl_->count_evicted_sources();
+}
+
+void Pipeline::set_rules(std::shared_ptr<const RuleSet> rules) {
+  impl_->set_rules(std::move(rules));
+}
+
+void Pipeline::restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last) {
+  impl_->policy_.restore_history(source, bans, last);
+}
+
+void Pipeline::forget_ban(const IpPrefix& source) {
+  impl_->policy_.forget_ban(source);
+  impl_->sources_.forget(source);
+}
+
+void Pipeline::refuse_ban(const IpPrefix& source) { impl_->policy_.forget_ban(source); }
+
+PipelineStats Pipeline::stats() const {
+  PipelineStats s;
+  s.flows_active = impl_->assembler_.flows_active();
+  s.flows_total = impl_->assembler_.flows_total();
+  s.sources_active = impl_->sources_.size();
+  s.requests_total = impl_->requests_;
+  s.records_total = impl_->records_;
+  return s;
+}
+
+SourceReport Pipeline::report(const IpPrefix& source, Timestamp now) const {
+  SourceReport report = impl_->sources_.report(source, now);
+  report.bans = impl_->policy_.bans(source);
+  return report;
+}
+
+std::vector<SourceReport> Pipeline::top_sources(std::size_t n, Timestamp now) const {
+  std::vector<SourceReport> top = impl_->sources_.top(n, now);
+  for (SourceReport& report : top) report.bans = impl_->policy_.bans(report.source);
+  return top;
+}
+
+}  // namespace probewall

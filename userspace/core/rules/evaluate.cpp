@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/rules/evaluate.hpp"
+
+#include <algorithm>
+
+namespace probewall::rules {
+namespace {
+
+std::uint32_t hash_text(std::string_view text) {
+  return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), 7) >> 32);
+}
+
+bool has_bit(std::uint64_t mask, std::size_t bit) { return bit < 64 && (mask >> bit & 1) != 0; }
+
+std::size_t method_bit(std::string_view method) {
+  const auto& words = method_words();
+  const auto found = std::find(words.begin(), words.end(), method);
+  return found == words.end() ? words.size() - 1 : static_cast<std::size_t>(found - words.begin());
+}
+
+bool in_order(const Condition& c, const Features& f) {
+  std::uint8_t last = 0;
+  for (const std::uint32_t slot : c.list) {
+    if (!has_bit(f.header_bits, slot) || f.header_position[slot] <= last) return false;
+    last = f.header_position[slot];
+  }
+  return true;
+}
+
+bool equals_without_case(std::string_view value, std::string_view lower) {
+  return value.size() == lower.size() && lower_case(value) == lower;
+}
+
+bool field_holds(const Condition& c, const Features& f) {
+  const std::string_view name = std::string_view{c.text}.substr(0, c.text.find('\0'));
+  for (const BodyField& field : f.fields) {
+    if (field.name != name) continue;
+    if (c.test == Test::kFieldPresent) return true;
+    if (c.test == Test::kFieldText) {
+      if (equals_without_case(field.value, std::string_view{c.text}.substr(name.size() + 1))) {
+        return true;
+      }
+      continue;
+    }
+    const auto number = field.number();
+    if (number && *number >= static_cast<double>(c.range.low) &&
+        *number <= static_cast<double>(c.range.high)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool header_holds(const Condition& c, const Features& f) {
+  switch (c.test) {
+    case Test::kHeadersPresent:
+      return (f.header_bits & c.mask) == c.mask;
+    case Test::kHeadersAbsent:
+      return (f.header_bits & c.mask) == 0;
+    case Test::kHeadersAnyPresent:
+      return (f.header_bits & c.mask) != 0;
+    case Test::kHeadersOnly:
+      return (f.header_bits & ~c.mask) == 0 && f.other_headers == 0;
+    case Test::kHeaderOrder:
+      return in_order(c, f);
+    case Test::kHeaderValue:
+      return has_bit(f.header_bits, c.a) && equals_without_case(f.header_value[c.a], c.text);
+    default:
+      return c.range.contains(static_cast<std::int64_t>(f.request->head.headers.size()));
+  }
+}
+
+bool body_holds(const Condition& c, const Features& f) {
+  const LlmFields& llm = f.request->llm;
+  switch (c.test) {
+    case Test::kBodySize:
+      return c.range.contains(static_cast<std::int64_t>(f.body_size()));
+    case Test::kBodyJson:
+      return c.range.contains(llm.is_json);
+    case Test::kBodyMalformed: {
+      // A whole body that ends inside its JSON is malformed too; a cut one is only cut.
+      const bool cut = f.request->truncated || f.request->timed_out || !f.request->head_complete;
+      const bool has_body = !f.request->body_prefix.empty();
+      return c.range.contains(has_body &&
+                              (llm.malformed || (llm.is_json && !llm.complete && !cut)));
+    }
+    case Test::kBodyEmpty:
+      return c.range.contains(f.body_size() == 0);
+    case Test::kModelPresent:
+      return c.range.contains(!f.model.empty());
+    case Test::kPromptLength:
+      return c.range.contains(static_cast<std::int64_t>(f.prompt.size()));
+    case Test::kMaxTokens:
+      return llm.max_tokens && c.range.contains(*llm.max_tokens);
+    case Test::kMessages:
+      return c.range.contains(llm.message_count);
+    default:
+      return c.range.contains(llm.tool_count);
+  }
+}
+
+}  // namespace
+
+bool holds(const Condition& c, const Features& f) {
+  const auto child = [&](const Condition& x) { return holds(x, f); };
+  switch (c.test) {
+    case Test::kAll:
+      return std::all_of(c.children.begin(), c.children.end(), child);
+    case Test::kAny:
+      return std::any_of(c.children.begin(), c.children.end(), child);
+    case Test::kNot:
+      return !holds(c.children.front(), f);
+    case Test::kLabels:
+      return f.labels.any(c.a, c.b);
+    case Test::kMethod:
+      return has_bit(c.mask, method_bit(f.request->head.method));
+    case Test::kApi:
+      return has_bit(c.mask, static_cast<std::size_t>(f.request->api));
+    case Test::kProduct:
+      return has_bit(c.mask, static_cast<std::size_t>(f.request->impl));
+    case Test::kAuth:
+      return has_bit(c.mask, static_cast<std::size_t>(f.request->head.auth));
+    case Test::kFlag:
+      return (f.flags & c.mask) != 0;
+    case Test::kHttpMinor:
+      return f.request->head.version_major == 1 && c.range.contains(f.request->head.version_minor);
+    case Test::kPort:
+      return std::find(c.list.begin(), c.list.end(), f.request->flow.server_port) != c.list.end();
+    case Test::kModelHosted:
+      return has_bit(c.mask, static_cast<std::size_t>(f.hosted));
+    case Test::kFieldNumber:
+    case Test::kFieldText:
+    case Test::kFieldPresent:
+      return field_holds(c, f);
+    case Test::kHeadersPresent:
+    case Test::kHeadersAbsent:
+    case Test::kHeadersAnyPresent:
+    case Test::kHeadersOnly:
+    case Test::kHeaderOrder:
+    case Test::kHeaderValue:
+    case Test::kHeaderCount:
+      return header_holds(c, f);
+    case Test::kBodySize:
+    case Test::kBodyJson:
+    case Test::kBodyMalformed:
+    case Test::kBodyEmpty:
+    case Test::kModelPresent:
+    case Test::kPromptLength:
+    case Test::kMaxTokens:
+    case Test::kMessages:
+    case Test::kTools:
+      return body_holds(c, f);
+    case Test::kStatus:
+    case Test::kAnswerProduct:
+    case Test::kModelNotFound:
+      return false;  // the compiler puts these into answer conditions only
+  }
+  return false;
+}
+
+bool holds(const Condition& c, const AnswerFeatures& a) {
+  switch (c.test) {
+    case Test::kAll:
+      return std::all_of(c.children.begin(), c.children.end(),
+                         [&](const Condition& x) { return holds(x, a); });
+    case Test::kAny:
+      return std::any_of(c.children.begin(), c.children.end(),
+                         [&](const Condition& x) { return holds(x, a); });
+    case Test::kNot:
+      return !holds(c.children.front(), a);
+    case Test::kLabels:
+      return a.labels.any(c.a, c.b);
+    case Test::kAnswerProduct:
+      return has_bit(c.mask, static_cast<std::size_t>(a.response->impl));
+    case Test::kModelNotFound:
+      return c.range.contains(a.model_not_found);
+    case Test::kStatus: {
+      const auto status = static_cast<std::uint32_t>(a.response->status);
+      for (std::size_t i = 0; i + 1 < c.list.size(); i += 2) {
+        if (status >= c.list[i] && status <= c.list[i + 1]) return true;
+      }
+      return false;
+    }
+    default:
+      return false;
+  }
+}
+
+bool holds(const SourceCondition& c, const SourceMemory& s, std::uint32_t now_ds) {
+  const std::uint32_t known_ds = now_ds > s.first_ds ? now_ds - s.first_ds : 0;
+  switch (c.test) {
+    case SourceTest::kDistinct:
+      return c.range.contains(s.distinct(c.fact, c.within_ds, now_ds));
+    case SourceTest::kFirstSeenWithin:
+      return known_ds <= c.within_ds;
+    case SourceTest::kFirstSeenBefore:
+      return known_ds >= c.within_ds;
+    case SourceTest::kRequests:
+      return c.range.contains(s.requests);
+    case SourceTest::kFailureRatio:
+      return s.answered > 0 && c.range.contains(s.answered) &&
+             static_cast<double>(s.failed) / s.answered >= c.ratio;
+  }
+  return false;
+}
+
+void fact_values(const RuleSet::Compiled& rules, const Fact& fact, const Features& f,
+                 std::vector<std::uint32_t>& out) {
+  const Request& r = *f.request;
+  const auto add = [&](std::string_view text) {
+    if (!text.empty()) out.push_back(hash_text(text));
+  };
+  const auto address =
+      std::string_view{reinterpret_cast<const char*>(r.flow.server.bytes.data()), 16};
+  switch (fact.value) {
+    case FactValue::kRequest:
+      out.push_back(static_cast<std::uint32_t>(r.id));
+      break;
+    case FactValue::kServer:
+      add(address);
+      break;
+    case FactValue::kPort:
+      out.push_back(r.flow.server_port);
+      break;
+    case FactValue::kEndpoint:
+      out.push_back(hash_text(address) ^ (r.flow.server_port * 0x9e3779b9u));
+      break;
+    case FactValue::kPath:
+      add(f.path);
+      break;
+    case FactValue::kTarget:
+      add(r.head.method + " " + r.head.target);
+      break;
+    case FactValue::kKey:
+      add(r.head.auth_hash);
+      break;
+    case FactValue::kAuthStyle:
+      add(auth_style(r));
+      break;
+    case FactValue::kModel:
+      add(f.model);
+      break;
+    case FactValue::kUserAgent:
+      add(f.user_agent);
+      break;
+    case FactValue::kPrompt:
+      add(f.prompt);
+      break;
+    case FactValue::kRpcMethod:
+      add(r.llm.rpc_method);
+      break;
+    case FactValue::kBody:
+      add(r.body_prefix);
+      break;
+    case FactValue::kHeaderShape: {
+      std::string names;
+      for (const Header& h : r.head.headers) names += lower_case(h.name) + ",";
+      add(names);
+      break;
+    }
+    case FactValue::kLabel: {
+      const SetInfo& set = rules.sets[fact.set];
+      for (std::uint32_t i = 0; i < set.label_count; ++i) {
+        if (f.labels.test(set.first_label + i)) out.push_back(i + 1);
+      }
+      break;
+    }
+    case FactValue::kStatus:
+    case FactValue::kCount:
+      break;
+  }
+}
+
+}  // namespace probewall::rules
