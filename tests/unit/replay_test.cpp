@@ -192,7 +192,8 @@ TEST_F(Replay, JudgesWhatCanBeReadOfATruncatedFileAndSaysWhere) {
   EXPECT_EQ(o.lines("decision").size(), 2u);
   EXPECT_EQ(o.lines("summary").size(), 1u);
   const std::size_t last_record = whole.size() - 16 - 54;
-  EXPECT_NE(o.err.find("broken at byte " + std::to_string(last_record)), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("broken at byte " + std::to_string(last_record)), std::string::npos)
+      << o.err;
   EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << "one line";
 }
 
@@ -223,7 +224,9 @@ TEST_F(Replay, RefusesWhatIsNoCaptureInOneLine) {
   }
   options.file += ".absent";
   std::string err;
-  EXPECT_EQ(replay(options, [](std::string_view) {}, [&](std::string_view s) { err += s; }), 1);
+  EXPECT_EQ(replay(
+                options, [](std::string_view) {}, [&](std::string_view s) { err += s; }),
+            1);
   EXPECT_NE(err.find("No such file"), std::string::npos);
   options.file.resize(options.file.size() - 7);
 }
@@ -248,7 +251,8 @@ TEST_F(Replay, ReadsPcapngAsWellAsPcap) {
     std::memcpy(h, classic.data() + at, sizeof h);
     const std::uint64_t us = h[0] * 1'000'000ull + h[1];
     const std::uint32_t padded = (h[2] + 3) / 4 * 4;
-    put({6, 32 + padded, 0, static_cast<std::uint32_t>(us >> 32), static_cast<std::uint32_t>(us), h[2], h[3]});
+    put({6, 32 + padded, 0, static_cast<std::uint32_t>(us >> 32), static_cast<std::uint32_t>(us),
+         h[2], h[3]});
     ng.append(classic, at + 16, h[2]).append(padded - h[2], '\0');
     put({32 + padded});
     at += 16 + h[2];
@@ -273,7 +277,8 @@ TEST_F(Replay, CountsPacketsThatASnapLengthCut) {
   }
   const Outcome o = run(cut.text);
   EXPECT_EQ(o.status, 0);
-  EXPECT_NE(o.out.find("\"what\":\"packet_cut_by_snap_length\",\"count\":1}"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\"what\":\"packet_cut_by_snap_length\",\"count\":1}"), std::string::npos)
+      << o.out;
   ASSERT_EQ(o.lines("request").size(), 1u);
   EXPECT_NE(o.lines("request")[0].find("\"truncated\":true"), std::string::npos);
   EXPECT_EQ(o.lines("decision").size(), 1u);

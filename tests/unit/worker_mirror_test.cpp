@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "daemon/decision_desk.hpp"
+#include "daemon/guard_mirror.hpp"
+#include "daemon/request_memory.hpp"
+
+namespace probewall {
+namespace {
+
+using guard::Note;
+using guard::NoteType;
+
+constexpr std::int64_t kNowUs = 1'767'052'800'000'000;
+
+Note note(NoteType type, const char* prefix_text, std::uint64_t seconds = 0) {
+  const auto prefix = *IpPrefix::parse(prefix_text);
+  Note n;
+  n.type = static_cast<std::uint32_t>(type);
+  std::memcpy(n.address, prefix.address.bytes.data(), sizeof n.address);
+  n.prefix_len = prefix.length;
+  n.seconds = seconds;
+  n.action = PW_ACTION_DROP;
+  return n;
+}
+
+TEST(GuardMirror, KnowsTheLongestEntryInForce) {
+  GuardMirror mirror{true};
+  mirror.apply(note(NoteType::kBanned, "198.51.100.0/24", guard::kForGood), kNowUs);
+  mirror.apply(note(NoteType::kGranted, "198.51.100.7/32", 60), kNowUs);
+  const auto address = *IpAddress::parse("198.51.100.7");
+  EXPECT_EQ(mirror.match(address, kNowUs)->first.length, 32);
+  EXPECT_EQ(mirror.match(address, kNowUs + 61'000'000)->first.length, 24)
+      << "the longer one has run out";
+}
+
+TEST(GuardMirror, PagesBansInPrefixOrder) {
+  GuardMirror mirror{true};
+  for (const char* p : {"198.51.100.3", "198.51.100.1", "198.51.100.2"}) {
+    mirror.apply(note(NoteType::kBanned, p, 60), kNowUs);
+  }
+  const auto first = mirror.page(std::nullopt, 2);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0].first.to_string(), "198.51.100.1/32");
+  const auto second = mirror.page(first[1].first, 2);
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].first.to_string(), "198.51.100.3/32");
+}
+
+TEST(GuardMirror, FlushGivesBackEveryEntryItRemoves) {
+  GuardMirror mirror{true};
+  mirror.apply(note(NoteType::kBanned, "198.51.100.3", 60), kNowUs);
+  mirror.apply(note(NoteType::kBanned, "2001:db8::/64", 60), kNowUs);
+  Note flush;
+  flush.type = static_cast<std::uint32_t>(NoteType::kUnbanned);
+  flush.prefix_len = guard::kEveryPrefix;
+  EXPECT_EQ(mirror.apply(flush, kNowUs).size(), 2u);
+  EXPECT_EQ(mirror.size(), 0u);
+}
+
+TEST(GuardMirror, FollowsTheAllowSet) {
+  GuardMirror mirror{true};
+  auto allowed = note(NoteType::kAllowed, "192.0.2.0/24");
+  allowed.action = PW_ALLOW_ALL;
+  allowed.origin = PW_ALLOW_OPERATOR;
+  mirror.apply(allowed, kNowUs);
+  EXPECT_EQ(mirror.allowed(*IpPrefix::parse("192.0.2.5"))->second.reason, PW_ALLOW_OPERATOR);
+  mirror.apply(note(NoteType::kDisallowed, "192.0.2.0/24"), kNowUs);
+  EXPECT_FALSE(mirror.allowed(*IpPrefix::parse("192.0.2.5")));
+}
+
+TEST(RequestMemory, KeepsTheLastLinesOfTheSourcesSeenLast) {
+  RequestMemory memory{2};
+  const auto a = *IpPrefix::parse("192.0.2.1"), b = *IpPrefix::parse("192.0.2.2"),
+             c = *IpPrefix::parse("192.0.2.3");
+  for (int i = 0; i < 12; ++i) memory.remember(a, "GET /" + std::to_string(i));
+  memory.remember(b, "GET /b");
+  memory.remember(a, std::string(1000, 'x'));
+  memory.remember(c, "GET /c");
+  ASSERT_EQ(memory.lines(a).size(), RequestMemory::kLines);
+  EXPECT_EQ(memory.lines(a).front(), "GET /5");
+  EXPECT_EQ(memory.lines(a).back().size(), RequestMemory::kLineBytes);
+  EXPECT_TRUE(memory.lines(b).empty()) << "the source seen least recently went";
+  EXPECT_EQ(memory.lines(c).size(), 1u);
+}
+
+class Desk : public testing::Test {
+ protected:
+  Desk()
+      : metrics_({"test", "", {}, {}, 100}),
+        recorder_({}, metrics_, tail_),
+        desk_(recorder_, [this](const guard::Wish& wish) {
+          if (full_) return false;
+          wishes_.push_back(wish);
+          return true;
+        }) {}
+
+  Decision decision() const {
+    Decision d;
+    d.id = "00000000000000000000000001";
+    d.source = *IpPrefix::parse("198.51.100.7");
+    d.duration = std::chrono::milliseconds{1500};
+    d.score = 120;
+    return d;
+  }
+  std::vector<std::string> lines() {
+    return tail_.read(0, 100, std::chrono::milliseconds{0}).lines;
+  }
+  Note answer(NoteType type) const {
+    auto n = note(type, "198.51.100.7", 2);
+    n.handle = wishes_.back().handle;
+    return n;
+  }
+
+  Metrics metrics_;
+  EventTail tail_;
+  Recorder recorder_;
+  std::vector<guard::Wish> wishes_;
+  bool full_ = false;
+  DecisionDesk desk_;
+};
+
+TEST_F(Desk, AsksTheGuardForWholeSecondsRoundedUp) {
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  ASSERT_EQ(wishes_.size(), 1u);
+  EXPECT_EQ(wishes_[0].seconds, 2u);
+  EXPECT_EQ(wishes_[0].prefix_len, 32u);
+  EXPECT_EQ(wishes_[0].action, PW_ACTION_DROP);
+  EXPECT_NE(wishes_[0].handle, 0u);
+  EXPECT_TRUE(lines().empty()) << "nothing is claimed before the table is written";
+}
+
+TEST_F(Desk, WritesTheEventOnceReactionAndEndedConnectionsAreKnown) {
+  ASSERT_TRUE(desk_.submit(decision(), {1'000'000, 1'050'000, 1'100'000, 0}, true));
+  auto granted = answer(NoteType::kGranted);
+  granted.time_ns = 1'250'000;
+  desk_.on_granted(granted);
+  EXPECT_TRUE(lines().empty());
+  auto ended = answer(NoteType::kEnded);
+  ended.count = 3;
+  desk_.on_ended(ended);
+  ASSERT_EQ(lines().size(), 1u);
+  EXPECT_NE(lines()[0].find("\"reaction_us\":250,\"connections_ended\":3"), std::string::npos)
+      << lines()[0];
+  EXPECT_EQ(desk_.take_rows().size(), 1u);
+  EXPECT_EQ(*desk_.outcome(wishes_[0].handle)->reaction_us, 250);
+}
+
+TEST_F(Desk, WritesTheEventWithoutConnectionsWhenNobodyReportsThem) {
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  desk_.on_granted(answer(NoteType::kGranted));
+  desk_.expire(0);
+  EXPECT_TRUE(lines().empty());
+  desk_.expire(UINT64_MAX);
+  ASSERT_EQ(lines().size(), 1u);
+  EXPECT_NE(lines()[0].find("\"connections_ended\":null"), std::string::npos) << lines()[0];
+}
+
+TEST_F(Desk, RefusedDecisionLeavesNoEventAndNamesItsSource) {
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  const auto source = desk_.on_refused(answer(NoteType::kRefused));
+  ASSERT_TRUE(source.has_value());
+  EXPECT_EQ(source->to_string(), "198.51.100.7/32");
+  EXPECT_TRUE(lines().empty());
+  EXPECT_TRUE(desk_.take_rows().empty());
+}
+
+TEST_F(Desk, ObserveModeWritesAtOnceAndAsksNobody) {
+  ASSERT_TRUE(desk_.submit(decision(), {}, false));
+  EXPECT_TRUE(wishes_.empty());
+  ASSERT_EQ(lines().size(), 1u);
+  EXPECT_NE(lines()[0].find("\"action\":\"observe\""), std::string::npos) << lines()[0];
+  EXPECT_EQ(desk_.take_observed().size(), 1u);
+  EXPECT_TRUE(desk_.take_observed().empty());
+}
+
+TEST_F(Desk, FullSocketIsReportedSoThatTheSourceIsJudgedAgain) {
+  full_ = true;
+  EXPECT_FALSE(desk_.submit(decision(), {}, true));
+}
+
+TEST_F(Desk, HandlesGoOnFromTheStoreAndSkipZero) {
+  desk_.set_next_handle(UINT32_MAX);
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  EXPECT_EQ(wishes_[0].handle, UINT32_MAX);
+  EXPECT_EQ(wishes_[1].handle, 1u);
+}
+
+}  // namespace
+}  // namespace probewall

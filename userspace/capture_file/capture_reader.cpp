@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture_file/capture_reader.hpp"
+
+#include <fmt/format.h>
+#include <pcap/pcap.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+namespace probewall {
+namespace {
+
+constexpr std::size_t kReadBuffer = 1 << 20;
+constexpr std::uint64_t kFileHeader = 24, kRecordHeader = 16;  // classic pcap
+constexpr std::int64_t kLastSecond = 8'000'000'000;  // in 2223: leaves room for ban lengths
+constexpr unsigned char kPcapngMagic[4] = {0x0a, 0x0d, 0x0d, 0x0a};
+
+std::optional<LinkType> link_type_of(int datalink) {
+  switch (datalink) {
+    case DLT_EN10MB:
+      return LinkType::kEthernet;
+    case DLT_RAW:
+    case DLT_IPV4:
+    case DLT_IPV6:
+      return LinkType::kRawIp;
+    case DLT_LINUX_SLL:
+      return LinkType::kLinuxSll;
+    case DLT_LINUX_SLL2:
+      return LinkType::kLinuxSll2;
+    case DLT_NULL:
+    case DLT_LOOP:
+      return LinkType::kNull;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// libpcap takes any four bytes for a bad format, so tell a capture from other files first.
+bool looks_like_capture(const unsigned char (&magic)[4]) {
+  static constexpr unsigned char kMagics[][4] = {{0xa1, 0xb2, 0xc3, 0xd4}, {0xd4, 0xc3, 0xb2, 0xa1},
+                                                 {0xa1, 0xb2, 0x3c, 0x4d}, {0x4d, 0x3c, 0xb2, 0xa1},
+                                                 {0xa1, 0xb2, 0xcd, 0x34}, {0x34, 0xcd, 0xb2, 0xa1},
+                                                 {0x0a, 0x0d, 0x0d, 0x0a}};
+  for (const auto& known : kMagics) {
+    if (std::memcmp(magic, known, 4) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct CaptureReader::State {
+  std::string path;
+  pcap_t* handle = nullptr;
+  LinkType link = LinkType::kEthernet;
+  bool classic = true;
+  std::uint64_t offset = 0;
+  std::string why;
+
+  ~State() {
+    if (handle != nullptr) pcap_close(handle);  // closes the file as well
+  }
+};
+
+CaptureReader::CaptureReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CaptureReader::CaptureReader(CaptureReader&&) noexcept = default;
+CaptureReader& CaptureReader::operator=(CaptureReader&&) noexcept = default;
+CaptureReader::~CaptureReader() = default;
+
+Result<CaptureReader> CaptureReader::open(const std::string& path) {
+  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+  File file{std::fopen(path.c_str(), "rbe"), &std::fclose};
+  if (!file) return fail(errno, "open " + path);
+  std::setvbuf(file.get(), nullptr, _IOFBF, kReadBuffer);
+  unsigned char magic[4] = {};
+  errno = 0;
+  const std::size_t got = std::fread(magic, 1, sizeof magic, file.get());
+  if (std::ferror(file.get()) != 0) return fail(errno, "read " + path);
+  if (got < sizeof magic || !looks_like_capture(magic)) {
+    return fail(ExitStatus::kFailed, path + ": not a capture file (neither pcap nor pcapng)");
+  }
+  std::rewind(file.get());
+
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->classic = std::memcmp(magic, kPcapngMagic, 4) != 0;
+  state->offset = kFileHeader;
+  char why[PCAP_ERRBUF_SIZE] = {};
+  state->handle =
+      pcap_fopen_offline_with_tstamp_precision(file.get(), PCAP_TSTAMP_PRECISION_NANO, why);
+  if (state->handle == nullptr) {
+    return fail(ExitStatus::kFailed, fmt::format("{}: broken in the file header: {}", path, why));
+  }
+  file.release();  // now the handle's
+  if (!state->classic) {
+    state->offset = static_cast<std::uint64_t>(std::ftell(pcap_file(state->handle)));
+  }
+  const int datalink = pcap_datalink(state->handle);
+  const auto link = link_type_of(datalink);
+  if (!link) {
+    const char* name = pcap_datalink_val_to_name(datalink);
+    return fail(ExitStatus::kFailed,
+                fmt::format("{}: link type {} ({}) is not one that can be read; capture on an "
+                            "Ethernet or \"any\" interface",
+                            path, datalink, name != nullptr ? name : "unknown"));
+  }
+  state->link = *link;
+  return CaptureReader{std::move(state)};
+}
+
+LinkType CaptureReader::link() const { return state_->link; }
+std::uint64_t CaptureReader::offset() const { return state_->offset; }
+
+ReadStatus CaptureReader::next(CapturedPacket& packet) {
+  State& s = *state_;
+  pcap_pkthdr* header = nullptr;
+  const unsigned char* bytes = nullptr;
+  const int got = pcap_next_ex(s.handle, &header, &bytes);
+  if (got == PCAP_ERROR_BREAK) return ReadStatus::kEnd;
+  if (got != 1) {
+    s.why = pcap_geterr(s.handle);
+    return ReadStatus::kBroken;
+  }
+  if (s.classic) {
+    s.offset += kRecordHeader + header->caplen;
+  } else {
+    s.offset = static_cast<std::uint64_t>(std::ftell(pcap_file(s.handle)));
+  }
+  // tv_usec holds nanoseconds: that precision was asked for. A damaged record may hold any number,
+  // and 64-bit nanoseconds end in 2262.
+  const auto seconds = std::clamp<std::int64_t>(header->ts.tv_sec, 0, kLastSecond);
+  const auto ns = std::clamp<std::int64_t>(header->ts.tv_usec, 0, 999'999'999);
+  packet.time = Timestamp{std::chrono::seconds{seconds} + std::chrono::nanoseconds{ns}};
+  packet.frame = std::as_bytes(std::span{bytes, header->caplen});
+  packet.wire_len = std::max(header->len, header->caplen);
+  return ReadStatus::kPacket;
+}
+
+std::string CaptureReader::error() const {
+  return fmt::format("{}: broken at byte {}: {}", state_->path, state_->offset, state_->why);
+}
+
+}  // namespace probewall

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events/event_formatter.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "core/http/key_hash.hpp"
+
+namespace probewall {
+namespace {
+
+// Bounds on attacker-chosen text, in code points. The prompt's is the design's.
+constexpr std::size_t kPromptLimit = 120, kPathLimit = 1024, kHeaderLimit = 512, kNameLimit = 256;
+
+}  // namespace
+
+const char* aim_name(Aim aim) {
+  switch (aim) {
+    case Aim::kEndpointDiscovery:
+      return "endpoint-discovery";
+    case Aim::kFingerprinting:
+      return "fingerprinting";
+    case Aim::kOpenAccess:
+      return "open-access";
+    case Aim::kComputeTheft:
+      return "compute-theft";
+    case Aim::kDataOrAction:
+      return "data-or-action";
+    case Aim::kMalwareBackend:
+      return "malware-backend";
+  }
+  return "unknown";
+}
+
+EventFormatter::EventFormatter(const EventOptions& options) : options_(options) {
+  line_.reserve(4096);
+}
+
+std::int64_t EventFormatter::unix_ns(Timestamp time) const {
+  return time.time_since_epoch().count() + options_.wall_offset_ns;
+}
+
+void EventFormatter::begin(Timestamp time, std::string_view type, const IpPrefix* source) {
+  line_.assign("{\"ts\":\"");
+  time_.append(line_, unix_ns(time));
+  line_ += "\",\"type\":\"";
+  line_ += type;
+  line_ += "\",\"source\":";
+  if (source == nullptr) {
+    line_ += "null";
+    return;
+  }
+  line_ += '"';
+  append_prefix(line_, *source);
+  line_ += '"';
+}
+
+std::string_view EventFormatter::end() {
+  line_ += "}\n";
+  return line_;
+}
+
+void EventFormatter::key(std::string_view name) {
+  line_ += ",\"";
+  line_ += name;
+  line_ += "\":";
+}
+
+void EventFormatter::text(std::string_view name, std::string_view value, std::size_t limit) {
+  key(name);
+  append_json_string(line_, value, limit);
+}
+
+void EventFormatter::word(std::string_view name, std::string_view value) {
+  key(name);
+  line_ += '"';
+  line_ += value;
+  line_ += '"';
+}
+
+void EventFormatter::number(std::string_view name, std::uint64_t value) {
+  key(name);
+  append_json_uint(line_, value);
+}
+
+void EventFormatter::flag(std::string_view name, bool value) {
+  key(name);
+  line_ += value ? "true" : "false";
+}
+
+void EventFormatter::null(std::string_view name) {
+  key(name);
+  line_ += "null";
+}
+
+void EventFormatter::aims(const std::vector<Aim>& aims) {
+  line_ += ",\"aims\":[";
+  for (std::size_t i = 0; i < aims.size(); ++i) {
+    line_ += i == 0 ? "\"" : ",\"";
+    line_ += aim_name(aims[i]);
+    line_ += '"';
+  }
+  line_ += ']';
+}
+
+void EventFormatter::prompt(const LlmFields& llm) {
+  const bool there = !llm.user_text.empty();
+  if (there && options_.prompt == PromptPrivacy::kText) {
+    return text("prompt", llm.user_text, kPromptLimit);
+  }
+  null("prompt");
+  if (there && options_.prompt == PromptPrivacy::kHash) {
+    word("prompt_hash", key_hash(llm.user_text, options_.hash_secret));
+  }
+}
+
+std::string_view EventFormatter::request(const Request& r) {
+  begin(r.time, "request", &r.source);
+  number("id", r.id);
+  key("src");
+  line_ += '"';
+  append_ip(line_, r.flow.client);
+  line_ += '"';
+  number("src_port", r.flow.client_port);
+  key("dst");
+  line_ += '"';
+  append_ip(line_, r.flow.server);
+  line_ += '"';
+  number("dst_port", r.flow.server_port);
+  text("method", r.head.method, kNameLimit);
+  // Without the query: that is where keys travel (Gemini's ?key=).
+  text("path", r.head.path, kPathLimit);
+  text("host", r.head.host(), kHeaderLimit);
+  text("user_agent", r.head.user_agent(), kHeaderLimit);
+  if (r.head.content_length) {
+    number("content_length", *r.head.content_length);
+  } else {
+    null("content_length");
+  }
+  word("api", to_string(r.api));
+  word("impl", to_string(r.impl));
+  text("model", r.llm.model, kNameLimit);
+  prompt(r.llm);
+  key("max_tokens");
+  if (r.llm.max_tokens) {
+    append_json_int(line_, *r.llm.max_tokens);
+  } else {
+    line_ += "null";
+  }
+  key("stream");
+  line_ += !r.llm.stream ? "null" : *r.llm.stream ? "true" : "false";
+  static constexpr const char* kAuth[] = {"none", "bearer", "other"};
+  word("auth", kAuth[static_cast<std::size_t>(r.head.auth)]);
+  if (r.head.auth_hash.empty()) {
+    null("auth_hash");
+  } else {
+    text("auth_hash", r.head.auth_hash, kNameLimit);
+  }
+  flag("truncated", r.truncated);
+  flag("proven", r.proven);
+  // Rare, so only said when they hold.
+  if (r.conflicting) flag("conflicting", true);
+  if (r.timed_out) flag("timed_out", true);
+  if (r.decoy) flag("decoy", true);
+  return end();
+}
+
+std::string_view EventFormatter::response(const Response& r) {
+  begin(r.time, "response", &r.source);
+  number("request", r.request_id);
+  number("status", static_cast<std::uint64_t>(r.status < 0 ? 0 : r.status));
+  word("impl", to_string(r.impl));
+  number("bytes", r.bytes);
+  return end();
+}
+
+std::string_view EventFormatter::detection(const Detection& d, const Request& request) {
+  begin(request.proven_time, "detection", &request.source);
+  text("rule", d.rule, kNameLimit);
+  aims(d.aims);
+  key("points");
+  append_json_number(line_, d.points);
+  number("request", d.request_id);
+  if (d.shadow) flag("shadow", true);
+  return end();
+}
+
+std::string_view EventFormatter::decision(const Decision& d, const DecisionOutcome& outcome) {
+  begin(d.time, "decision", &d.source);
+  text("id", d.id, kNameLimit);
+  word("action", to_string(d.action));
+  if (d.duration > Duration::zero()) {
+    key("until");
+    line_ += '"';
+    until_.append(line_, unix_ns(d.time + d.duration));
+    line_ += '"';
+  } else {
+    null("until");
+  }
+  key("score");
+  append_json_number(line_, d.score);
+  line_ += ",\"rules\":[";
+  for (std::size_t i = 0; i < d.reasons.size(); ++i) {
+    if (i > 0) line_ += ',';
+    append_json_string(line_, d.reasons[i].rule, kNameLimit);
+  }
+  line_ += "],\"points\":[";
+  for (std::size_t i = 0; i < d.reasons.size(); ++i) {
+    if (i > 0) line_ += ',';
+    append_json_number(line_, d.reasons[i].points);
+  }
+  line_ += ']';
+  aims(d.aims);
+  number("requests_seen", d.requests_seen);
+  number("request", d.request_id);
+  flag("proven", d.proven);
+  key("reaction_us");
+  if (outcome.reaction_us) {
+    append_json_number(line_, *outcome.reaction_us);
+  } else {
+    line_ += "null";
+  }
+  if (outcome.connections_ended) {
+    number("connections_ended", *outcome.connections_ended);
+  } else {
+    null("connections_ended");
+  }
+  return end();
+}
+
+std::string_view EventFormatter::unblock(Timestamp time, const IpPrefix& source,
+                                         std::string_view why) {
+  begin(time, "unblock", &source);
+  text("why", why, kNameLimit);
+  return end();
+}
+
+std::string_view EventFormatter::exposure(Timestamp time, const IpAddress& server,
+                                          std::uint16_t port, Impl impl,
+                                          std::string_view evidence) {
+  begin(time, "exposure", nullptr);
+  key("server");
+  line_ += '"';
+  append_ip(line_, server);
+  line_ += '"';
+  number("port", port);
+  word("impl", to_string(impl));
+  text("evidence", evidence, kHeaderLimit);
+  return end();
+}
+
+std::string_view EventFormatter::loss(Timestamp time, std::string_view what, std::uint64_t count) {
+  begin(time, "loss", nullptr);
+  text("what", what, kNameLimit);
+  number("count", count);
+  return end();
+}
+
+std::string_view EventFormatter::summary(const ReplaySummary& s) {
+  line_.assign("{\"type\":\"summary\"");
+  number("packets", s.packets);
+  number("flows", s.flows);
+  number("requests", s.requests);
+  number("detections", s.detections);
+  number("decisions", s.decisions);
+  key("elapsed_s");
+  fmt::format_to(std::back_inserter(line_), "{:.6f}", s.elapsed_s);
+  return end();
+}
+
+}  // namespace probewall

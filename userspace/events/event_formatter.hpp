@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Core's values as the JSON Lines of DESIGN.md section 5. The same code serves the live worker and
+// replay, so that both print the same.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "core/events.hpp"
+#include "events/json_append.hpp"
+
+namespace probewall {
+
+struct EventOptions {
+  PromptPrivacy prompt = PromptPrivacy::kText;
+  /// Unix time minus record clock, in nanoseconds. 0 in replay, whose records carry Unix time.
+  std::int64_t wall_offset_ns = 0;
+  std::array<std::uint8_t, 16> hash_secret{};  ///< keys prompt_hash, with PromptPrivacy::kHash
+};
+
+/// What became of a decision outside the core; unknown in replay.
+struct DecisionOutcome {
+  std::optional<double> reaction_us;  ///< kernel timestamp of the deciding packet -> table written
+  std::optional<std::uint32_t> connections_ended;  ///< unset: they were not, or nobody knows
+};
+
+/// Last line of a replay.
+struct ReplaySummary {
+  std::uint64_t packets = 0, flows = 0, requests = 0, detections = 0, decisions = 0;
+  double elapsed_s = 0;  ///< wall time the replay took
+};
+
+/// Each function returns one line with its newline, valid until the next call. No line holds a key,
+/// a control character or invalid UTF-8. Not thread-safe.
+class EventFormatter {
+ public:
+  explicit EventFormatter(const EventOptions& options = {});
+  void set_wall_offset(std::int64_t ns) { options_.wall_offset_ns = ns; }
+
+  std::string_view request(const Request& request);
+  std::string_view response(const Response& response);
+  std::string_view detection(const Detection& detection, const Request& request);
+  std::string_view decision(const Decision& decision, const DecisionOutcome& outcome = {});
+  /// `why`: "expired", "operator" or "flushed".
+  std::string_view unblock(Timestamp time, const IpPrefix& source, std::string_view why);
+  std::string_view exposure(Timestamp time, const IpAddress& server, std::uint16_t port, Impl impl,
+                            std::string_view evidence);
+  /// `what`: to_string(Loss), or a name of the caller's for losses outside the core.
+  std::string_view loss(Timestamp time, std::string_view what, std::uint64_t count);
+  std::string_view summary(const ReplaySummary& summary);
+
+ private:
+  void begin(Timestamp time, std::string_view type, const IpPrefix* source);
+  std::string_view end();
+  void key(std::string_view name);
+  void text(std::string_view name, std::string_view value, std::size_t limit);
+  void word(std::string_view name, std::string_view value);  ///< a constant of ours: not escaped
+  void number(std::string_view name, std::uint64_t value);
+  void flag(std::string_view name, bool value);
+  void null(std::string_view name);
+  void aims(const std::vector<Aim>& aims);
+  void prompt(const LlmFields& llm);
+  std::int64_t unix_ns(Timestamp time) const;
+
+  EventOptions options_;
+  TimeAppender time_, until_;
+  std::string line_;
+};
+
+/// "endpoint-discovery", "fingerprinting"... (DESIGN.md, section 1).
+const char* aim_name(Aim aim);
+
+}  // namespace probewall
