@@ -23,16 +23,17 @@ const char* to_string(AttachKind kind);  ///< "libxdp dispatcher", "bpf_link", "
 struct AttachReport {
   std::string interface;
   unsigned ifindex = 0;
-  unsigned slot = 0;       ///< row of pw_counters
+  unsigned slot = 0;  ///< row of pw_counters
   bool native = false;
   AttachKind kind = AttachKind::kLink;
-  bool replaced = false;   ///< an earlier instance's program was replaced in place
-  std::string why;         ///< why this mode and kind, one sentence
+  bool replaced = false;  ///< an earlier instance's program was replaced in place
+  std::string why;        ///< why this mode and kind, one sentence
 };
 
 /// Descriptors the worker needs, and nothing else. Owned by the Dataplane.
 struct WorkerDescriptors {
   std::vector<int> rings;  ///< ring index order; empty with perf
+  int need_wake = -1;      ///< pw_need_wake, one word per ring; -1 with perf
   int perf_events = -1;    ///< perf event array map; -1 with ring
   int skip = -1;           ///< pw_skip, writable
   int counters = -1;       ///< pw_counters; mapped read-only, then closed
@@ -51,7 +52,8 @@ class Dataplane {
   ~Dataplane();  ///< closes descriptors; attachments and pins stay
 
   /// Attaches XDP and tc on `interface`, replacing an own earlier program in kind without a gap. A
-  /// foreign XDP program without dispatcher: Error naming it. On error nothing new stays attached there.
+  /// foreign XDP program without dispatcher: Error naming it. On error nothing new stays attached
+  /// there.
   Result<AttachReport> attach(const std::string& interface);
   Result<void> detach(const std::string& interface);
 
@@ -75,6 +77,14 @@ class Dataplane {
   std::unique_ptr<State> state_;
 };
 
+/// How capture.memory is cut into rings: ring index = worker * groups + cpu % groups.
+struct RingLayout {
+  std::uint32_t workers = 1;
+  std::uint32_t groups = 1;
+  std::uint32_t ring_bytes = 0;  ///< each, a power of two
+};
+RingLayout ring_layout(const Config& config);
+
 /// pw_settings as `config` wants them; the hash seed is drawn from getrandom unless `keep` has one.
 Result<pw_settings> settings_from(const Config& config, const std::optional<pw_settings>& keep);
 /// Product whose default port this is (abi/maps.h, enum pw_service).
@@ -82,7 +92,12 @@ std::uint8_t service_of_port(std::uint16_t port);
 const char* service_name(std::uint8_t service);  ///< "ollama", "llamacpp", ... "other"
 
 /// What works from the pins alone, with the daemon dead.
-struct PinnedAttachment { std::string interface; bool xdp = false; bool native = false; bool tc = false; };
+struct PinnedAttachment {
+  std::string interface;
+  bool xdp = false;
+  bool native = false;
+  bool tc = false;
+};
 Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_directory);
 /// Detaches our programs everywhere and removes the pins. Foreign programs are left alone.
 Result<unsigned> detach_everything(const std::string& pin_directory);
@@ -91,7 +106,11 @@ Result<bool> pinned_enforcing(const std::string& pin_directory);
 /// Ends TCP sockets of this network namespace whose peer lies in `source` (SOCK_DESTROY), both
 /// address families. Returns how many.
 Result<std::uint32_t> destroy_sockets(const IpPrefix& source);
-/// Sends one reset per flow towards its server, sequence = the server's last ACK. Returns how many.
+/// Ends the one socket of this network namespace that serves `flow`; false: there is none.
+Result<bool> destroy_socket(const pw_flow_key& flow);
+/// Sends one reset per flow towards its server, sequence = the server's last ACK. Flows of servers
+/// in this namespace are left to destroy_sockets; behind destination NAT (a container's published
+/// port) the reset goes to the translated address. Returns how many were sent.
 Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows);
 
 }  // namespace probewall

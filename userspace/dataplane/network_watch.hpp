@@ -3,7 +3,7 @@
 // peers with a logged-in SSH session.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -20,10 +20,13 @@ struct NeverBlock {
 
 /// One look at this network namespace: addresses, default routes' gateways, /etc/resolv.conf.
 Result<std::vector<NeverBlock>> never_block_from_network();
-/// Peers of post-authentication sshd processes (by /proc, never by an open port alone).
-Result<std::vector<NeverBlock>> never_block_from_ssh();
+/// Peers of post-authentication sshd processes (by /proc, never by an open port alone) whose own
+/// end is one of `ssh_ports`: a session also holds sockets of ports it forwards, whose peers are
+/// not the person logged in. Needs CAP_SYS_PTRACE for other users' sessions.
+Result<std::vector<NeverBlock>> never_block_from_ssh(const std::vector<std::uint16_t>& ssh_ports = {
+                                                         22});
 
-/// Wakes on address and route changes (rtnetlink multicast).
+/// Wakes on address and route changes (rtnetlink multicast) and on a new resolv.conf (inotify).
 class NetworkWatch {
  public:
   static Result<std::unique_ptr<NetworkWatch>> open();
@@ -33,8 +36,9 @@ class NetworkWatch {
   bool drain();
 
  private:
-  explicit NetworkWatch(int fd) : fd_(fd) {}
-  int fd_;
+  NetworkWatch(int epoll_fd, int netlink_fd, int inotify_fd)
+      : epoll_fd_(epoll_fd), netlink_fd_(netlink_fd), inotify_fd_(inotify_fd) {}
+  int epoll_fd_, netlink_fd_, inotify_fd_;
 };
 
 }  // namespace probewall

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "dataplane/lab.hpp"
+#include "dataplane/unique_fd.hpp"
+
+namespace probewall {
+namespace {
+
+namespace fs = std::filesystem;
+using lab::Lab;
+
+pw_block_entry drop_for_good() {
+  pw_block_entry entry{};
+  entry.expires_s = PW_NEVER_EXPIRES;
+  entry.action = PW_ACTION_DROP;
+  return entry;
+}
+
+TEST(Open, WithoutBpffsSaysHowToMountIt) {
+  const Lab lab;
+  Config config = lab.config();
+  config.paths.pin_directory =
+      fs::path{lab.pin_directory()}.parent_path().parent_path() / "plain" / "pw";
+
+  const auto opened = Dataplane::open(config);
+
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("mount -t bpf bpf"), std::string::npos)
+      << opened.error().message;
+  EXPECT_EQ(opened.error().message.find('\n'), std::string::npos);
+}
+
+TEST(Open, WithoutCapabilitiesIsAPermissionErrorThatNamesThem) {
+  const Lab lab;
+  const pid_t child = fork();
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+    syscall(SYS_capset, &header, none);
+    const auto opened = Dataplane::open(lab.config());
+    const bool good = !opened && opened.error().status == ExitStatus::kPermission &&
+                      opened.error().message.find("CAP_BPF and CAP_NET_ADMIN") != std::string::npos;
+    _exit(good ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Open, CreatesThePinDirectoryForRootOnly) {
+  const Lab lab;
+  const auto dataplane = lab.start(lab.config());
+  for (const auto& path : {lab.pin_directory(), lab.pin_directory() + "/v1"}) {
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700u) << path;
+  }
+}
+
+TEST(Open, SecondInstanceOnTheSamePinsIsRefusedWhileTheFirstLives) {
+  const Lab lab;
+  auto first = lab.start(lab.config());
+
+  const auto second = Dataplane::open(lab.config());
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find("another probewalld"), std::string::npos);
+
+  first.reset();
+  EXPECT_TRUE(Dataplane::open(lab.config()));
+}
+
+TEST(Open, LeavesNoPinsWhenTheProgramsCannotBeLoaded) {
+  const Lab lab;
+  Config config = lab.config();
+  config.block.max_addresses = 0xffffffffu;  // more than the kernel gives a hash table
+
+  const auto opened = Dataplane::open(config);
+
+  ASSERT_FALSE(opened);
+  EXPECT_FALSE(fs::exists(lab.pin_directory()));
+}
+
+TEST(Open, KeepsBlocksAllowsAndSeedFromThePins) {
+  const Lab lab;
+  const auto prefix = *IpPrefix::parse("198.51.100.7");
+  pw_settings before{};
+  {
+    const auto first = lab.start(lab.config());
+    ASSERT_TRUE(first->blocks().put(prefix, drop_for_good()));
+    before = *first->settings();
+  }
+  const auto second = lab.start(lab.config());
+
+  const auto entry = second->blocks().get(prefix);
+  ASSERT_TRUE(entry && *entry);
+  EXPECT_EQ((*entry)->action, PW_ACTION_DROP);
+  EXPECT_NE(before.hash_seed[0] | before.hash_seed[1], 0u);
+  EXPECT_EQ(second->settings()->hash_seed[0], before.hash_seed[0]);
+}
+
+TEST(Open, CarriesBlocksOverWhenTheTableIsResized) {
+  const Lab lab;
+  const char* const prefixes[] = {"198.51.100.7", "198.51.100.0/24", "2001:db8::1",
+                                  "2001:db8::/64"};
+  {
+    const auto first = lab.start(lab.config());
+    for (const char* p : prefixes)
+      ASSERT_TRUE(first->blocks().put(*IpPrefix::parse(p), drop_for_good()));
+  }
+  Config larger = lab.config();
+  larger.block.max_addresses *= 4;
+  larger.block.max_prefixes *= 4;
+
+  const auto second = lab.start(larger);
+
+  for (const char* p : prefixes) {
+    const auto entry = second->blocks().get(*IpPrefix::parse(p));
+    ASSERT_TRUE(entry) << entry.error().message;
+    EXPECT_TRUE(entry->has_value()) << p;
+  }
+  EXPECT_FALSE(fs::exists(lab.pin_directory() + "/v1/pw_block_v4_new"));
+}
+
+TEST(Open, RefusesATableTooSmallForTheBlocksInForceAndKeepsThem) {
+  const Lab lab;
+  {
+    const auto first = lab.start(lab.config());
+    for (int i = 1; i <= 3; ++i) {
+      const auto prefix = *IpPrefix::parse("198.51.100." + std::to_string(i));
+      ASSERT_TRUE(first->blocks().put(prefix, drop_for_good()));
+    }
+  }
+  Config smaller = lab.config();
+  smaller.block.max_addresses = 2;
+
+  const auto refused = Dataplane::open(smaller);
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, ExitStatus::kConfigInvalid);
+  EXPECT_NE(refused.error().message.find("block.max_addresses"), std::string::npos);
+  const auto again = lab.start(lab.config());
+  EXPECT_TRUE(again->blocks().get(*IpPrefix::parse("198.51.100.3"))->has_value());
+}
+
+TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
+  const Lab lab;
+  fs::create_directories(lab.pin_directory() + "/v1");
+  const UniqueFd strange{bpf_map_create(BPF_MAP_TYPE_ARRAY, "strange", 4, 4, 1, nullptr)};
+  const std::string pin = lab.pin_directory() + "/v1/pw_block_v4";
+  ASSERT_EQ(bpf_obj_pin(strange.get(), pin.c_str()), 0);
+
+  const auto opened = Dataplane::open(lab.config());
+
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find(pin), std::string::npos) << opened.error().message;
+  EXPECT_TRUE(fs::exists(pin));
+}
+
+TEST(Tables, AllowEntriesOfBothFamiliesCanBePutAndRemovedTwice) {
+  const Lab lab;
+  const auto dataplane = lab.start(lab.config());
+  const pw_allow_entry entry{PW_ALLOW_ALL, PW_ALLOW_OPERATOR, {}};
+  for (const char* text : {"10.77.0.2", "10.0.0.0/8", "fd77::2", "fd77::/64"}) {
+    const auto prefix = *IpPrefix::parse(text);
+    EXPECT_TRUE(dataplane->allow_put(prefix, entry)) << text;
+    EXPECT_TRUE(dataplane->allow_remove(prefix)) << text;
+    EXPECT_TRUE(dataplane->allow_remove(prefix)) << text;
+  }
+}
+
+TEST(Tables, EnforcingChangesThatSettingOnly) {
+  const Lab lab;
+  const auto dataplane = lab.start(lab.config());
+  auto expected = *dataplane->settings();
+  ASSERT_EQ(expected.enforcing, 1);
+
+  ASSERT_TRUE(dataplane->set_enforcing(false));
+
+  expected.enforcing = 0;
+  const auto now = *dataplane->settings();
+  EXPECT_EQ(std::memcmp(&now, &expected, sizeof now), 0);
+}
+
+}  // namespace
+}  // namespace probewall

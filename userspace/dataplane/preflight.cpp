@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/preflight.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include "probewall/abi/common.h"
+
+namespace probewall {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has_capability(const __user_cap_data_struct* effective, unsigned capability) {
+  return (effective[capability / 32].effective >> (capability % 32)) & 1u;
+}
+
+bool is_bpffs(const fs::path& path) {
+  struct statfs info {};
+  return statfs(path.c_str(), &info) == 0 &&
+         static_cast<unsigned long>(info.f_type) == static_cast<unsigned long>(BPF_FS_MAGIC);
+}
+
+fs::path nearest_existing(fs::path path) {
+  std::error_code ec;
+  while (!fs::exists(path, ec) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+}  // namespace
+
+Result<void> check_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  if (syscall(SYS_capget, &header, data) != 0) return fail(errno, "capget");
+  const bool admin = has_capability(data, CAP_SYS_ADMIN);
+  std::string missing;
+  if (!admin && !has_capability(data, CAP_BPF)) missing = "CAP_BPF";
+  if (!has_capability(data, CAP_NET_ADMIN)) {
+    missing += missing.empty() ? "CAP_NET_ADMIN" : " and CAP_NET_ADMIN";
+  }
+  if (missing.empty()) return {};
+  return fail(ExitStatus::kPermission,
+              "loading the filter needs " + missing + ": run as root, e.g. with sudo");
+}
+
+Result<void> check_btf() {
+  constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
+  if (access(kBtf, R_OK) == 0) return {};
+  return fail(ExitStatus::kFailed,
+              std::string{kBtf} +
+                  " cannot be read: boot a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y; Debian's own "
+                  "kernels have it) and mount sysfs");
+}
+
+std::string versioned(const std::string& pin_directory) {
+  return pin_directory + "/v" + std::to_string(PW_ABI_VERSION);
+}
+
+Result<PinDirectory> open_pin_directory(const std::string& pin_directory) {
+  const fs::path existing = nearest_existing(pin_directory);
+  if (!is_bpffs(existing)) {
+    const std::string mount_point = pin_directory.starts_with("/sys/fs/bpf/")
+                                        ? "/sys/fs/bpf"
+                                        : fs::path{pin_directory}.parent_path();
+    return fail(
+        ExitStatus::kFailed,
+        pin_directory + " is not on a BPF file system: run `mount -t bpf bpf " + mount_point + "`");
+  }
+  PinDirectory out;
+  out.path = versioned(pin_directory);
+  std::vector<fs::path> missing;
+  std::error_code ec;
+  for (fs::path p = out.path; p != existing; p = p.parent_path()) missing.push_back(p);
+  for (auto p = missing.rbegin(); p != missing.rend(); ++p) {
+    if (mkdir(p->c_str(), 0700) == 0) {
+      out.created = true;
+    } else if (errno != EEXIST) {
+      return fail(errno, "create " + p->string());
+    }
+  }
+  out.lock = UniqueFd{open(out.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!out.lock) return fail(errno, "open " + out.path);
+  if (flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(ExitStatus::kFailed, "another probewalld uses " + pin_directory +
+                                         ": stop it, or set another paths.pin_directory");
+  }
+  return out;
+}
+
+}  // namespace probewall
