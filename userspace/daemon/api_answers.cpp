@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/api_answers.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "control/api_json.hpp"
+#include "daemon/allow_set.hpp"
+#include "daemon/clocks.hpp"
+#include "metrics/label_names.hpp"
+
+namespace probewall {
+namespace {
+
+std::uint64_t left_seconds(std::int64_t until_us, std::int64_t now_us) {
+  if (until_us == kNoEnd) return UINT64_MAX;
+  return until_us > now_us ? static_cast<std::uint64_t>((until_us - now_us + 999'999) / 1'000'000)
+                           : 0;
+}
+
+std::uint64_t lost_records(const pw_counters& c) {
+  return std::accumulate(std::begin(c.records_lost), std::end(c.records_lost), std::uint64_t{0});
+}
+
+}  // namespace
+
+const char* version() { return PROBEWALL_VERSION; }
+
+Result<ApiStatus> ApiAnswers::status() {
+  ApiStatus s;
+  s.version = version();
+  s.pid = static_cast<int>(boot_.guard_pid);
+  s.mode = boot_.config.mode == Mode::kEnforce ? "enforce" : "observe";
+  s.enforcing = mirror_.enforcing();
+  s.uptime_s = (monotonic_ns() - boot_.guard_started_ns) / 1'000'000'000;
+  s.transport = boot_.rings > 0 ? "ring" : "perf";
+  for (const auto& report : boot_.interfaces) {
+    const auto counters = counters_.sum(report.slot);
+    ApiInterface i{report.interface,
+                   report.native ? "native" : "generic",
+                   to_string(report.kind),
+                   report.why,
+                   {}};
+    for (std::size_t v = 0; v < PW_VERDICT_COUNT; ++v) {
+      i.packets[metrics::kVerdicts[v]] = std::accumulate(
+          std::begin(counters.packets[v]), std::end(counters.packets[v]), std::uint64_t{0});
+    }
+    s.records_lost += lost_records(counters);
+    s.interfaces.push_back(std::move(i));
+  }
+  s.bans_active = mirror_.size();
+  s.bans_enforced = mirror_.enforcing() ? mirror_.enforced() : 0;
+  s.requests = recorder_.requests();
+  s.detections = recorder_.detections();
+  s.warnings = warnings_;
+  if (s.records_lost > 0) {
+    s.warnings.push_back(std::to_string(s.records_lost) +
+                         " records were lost before they were read; raise capture.memory");
+  }
+  return s;
+}
+
+SourceReport ApiAnswers::report(const IpPrefix& source) const {
+  // One thread owns the source; which one only the kernel's secret hash tells.
+  SourceReport best;
+  best.source = source;
+  for (const auto& thread : threads_) {
+    auto report = thread->report(source);
+    if (report.requests > best.requests || report.score > best.score) best = std::move(report);
+  }
+  return best;
+}
+
+std::optional<StoredDecision> ApiAnswers::stored(const IpPrefix& source, std::uint32_t handle) {
+  const std::lock_guard lock{store_.mutex};
+  if (!store_.store) return std::nullopt;
+  auto row = handle != 0 ? store_.store->by_handle(handle) : store_.store->latest_for(source);
+  if (!row || !*row || !((*row)->source == source)) return std::nullopt;
+  return std::move(**row);
+}
+
+ApiDecision ApiAnswers::decision_of(const StoredDecision& row) const {
+  ApiDecision d;
+  d.id = row.id;
+  d.action = to_string(row.action);
+  d.made_us = row.made_at_us;
+  d.until_us = row.until_us;
+  d.score = row.score;
+  d.rules = row.reasons;
+  d.aims = row.aims;
+  d.requests_seen = row.requests_seen;
+  d.level = row.level;
+  d.proven = row.proven;
+  if (const auto outcome = desk_.outcome(row.handle)) {
+    d.reaction_us = outcome->reaction_us;
+    d.connections_ended = outcome->connections_ended;
+  }
+  return d;
+}
+
+Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
+  ApiWhy w;
+  w.ip = ip;
+  w.source = source_of(ip, boot_.config.block.ipv6_prefix);
+  w.threshold = boot_.config.block.threshold;
+  w.enforcing = mirror_.enforcing();
+  const auto scored = report(w.source);
+  w.score = scored.score;
+  w.reasons = scored.reasons;
+  w.requests = recorder_.last_requests(w.source);
+  const auto allowed = mirror_.allowed(IpPrefix::of(ip, 128));
+  if (allowed) {
+    w.allow = allowed->first.to_string() + ": " + describe_allow_reason(allowed->second.reason);
+  }
+  std::optional<StoredDecision> row;
+  if (const auto ban = mirror_.match(ip, wall_us())) {
+    w.source = ban->first;
+    w.until_us = ban->second.until_us;
+    w.seconds_left = left_seconds(ban->second.until_us, wall_us());
+    w.action = block_action_name(ban->second.action);
+    w.origin = origin_name(ban->second.origin);
+    w.note = ban->second.note;
+    w.handle = ban->second.handle;
+    const bool spared = allowed && (allowed->second.scope & PW_ALLOW_ALL) != 0;
+    w.blocked = ban->second.action == PW_ACTION_DROP && w.enforcing && !spared;
+    if (ban->second.handle != 0) row = stored(ban->first, ban->second.handle);
+  } else {
+    row = stored(w.source, 0);
+  }
+  if (row) {
+    w.decision = decision_of(*row);
+    // After a restart the score starts anew; the evidence of the ban is on disk.
+    if (w.requests.empty()) w.requests = row->evidence;
+    if (w.note.empty()) w.note = row->note;
+  }
+  return w;
+}
+
+Result<ApiBans> ApiAnswers::bans(const std::optional<IpPrefix>& after, std::size_t limit) {
+  ApiBans out;
+  out.total = mirror_.size();
+  const auto page = mirror_.page(after, limit + 1);
+  const auto now_us = wall_us();
+  for (const auto& [prefix, ban] : page) {
+    if (out.bans.size() == limit) {
+      out.next = out.bans.back().source;
+      break;
+    }
+    ApiBan b;
+    b.source = prefix;
+    b.action = block_action_name(ban.action);
+    b.origin = origin_name(ban.origin);
+    b.note = ban.note;
+    b.until_us = ban.until_us;
+    b.seconds_left = left_seconds(ban.until_us, now_us);
+    b.handle = ban.handle;
+    if (ban.handle != 0) {
+      if (const auto row = stored(prefix, ban.handle)) {
+        b.id = row->id;
+        b.rules = row->reasons;
+        b.score = row->score;
+      }
+    }
+    out.bans.push_back(std::move(b));
+  }
+  return out;
+}
+
+Result<std::vector<ApiAllow>> ApiAnswers::allow() {
+  std::vector<ApiAllow> out;
+  for (const auto& [prefix, entry] : mirror_.allow_list()) {
+    ApiAllow a;
+    a.prefix = prefix;
+    a.scope = (entry.scope & PW_ALLOW_ALL) != 0 ? "all" : "ssh";
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      const auto reason = static_cast<std::uint8_t>(1u << bit);
+      if (entry.reason & reason) a.reasons.push_back(describe_allow_reason(reason));
+    }
+    out.push_back(std::move(a));
+  }
+  return out;
+}
+
+Result<std::vector<ApiSourceRow>> ApiAnswers::sources(std::size_t limit) {
+  const auto offset_us = wall_offset_ns() / 1000;
+  const auto wall = [offset_us](Timestamp t) {
+    return static_cast<std::int64_t>(t.time_since_epoch().count() / 1000) + offset_us;
+  };
+  std::vector<ApiSourceRow> rows;
+  for (const auto& thread : threads_) {
+    for (auto& r : thread->top_sources(limit)) {
+      rows.push_back({r.source, r.score, r.requests, wall(r.first_seen), wall(r.last_seen),
+                      std::move(r.reasons), r.bans});
+    }
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ApiSourceRow& a, const ApiSourceRow& b) { return a.score > b.score; });
+  if (rows.size() > limit) rows.resize(limit);
+  return rows;
+}
+
+Result<std::string> ApiAnswers::config_toml() { return to_toml(boot_.config); }
+
+void ApiAnswers::refresh_metrics() {
+  PipelineStats all;
+  for (const auto& thread : threads_) {
+    const auto s = thread->stats();
+    all.flows_active += s.flows_active;
+    all.sources_active += s.sources_active;
+    all.flows_total += s.flows_total;
+    all.requests_total += s.requests_total;
+    all.records_total += s.records_total;
+  }
+  const auto active = mirror_.size();
+  recorder_.with_metrics([&](Metrics& m) {
+    for (const auto& report : boot_.interfaces)
+      m.set_kernel(report.interface, counters_.sum(report.slot));
+    m.set_pipeline(all);
+    m.set_enforcing(mirror_.enforcing());
+    m.set_bans(active, mirror_.enforcing() ? mirror_.enforced() : 0);
+    const auto& block = boot_.config.block;
+    m.set_map(MapName::kBlock, mirror_.enforced(),
+              2ull * (block.max_addresses + block.max_prefixes));
+    m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_count());
+    m.set_map(MapName::kSources, all.sources_active, boot_.config.memory.max_sources);
+  });
+}
+
+std::string ApiAnswers::metrics_text() {
+  refresh_metrics();
+  recorder_.with_metrics([](Metrics& m) { m.api_request(); });
+  return metrics_.render();  // not under the recorder's lock: capture threads need that
+}
+
+}  // namespace probewall

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers the control server's questions from what the worker knows.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/api_source.hpp"
+#include "daemon/capture_thread.hpp"
+#include "daemon/worker_boot.hpp"
+#include "storage/decision_store.hpp"
+
+namespace probewall {
+
+/// The store, and who may touch it: the main thread writes, API threads read.
+struct SharedStore {
+  std::mutex mutex;
+  std::optional<DecisionStore> store;  ///< absent: could not be opened
+};
+
+class ApiAnswers final : public ApiSource {
+ public:
+  /// All must outlive it.
+  ApiAnswers(const WorkerBoot& boot, Recorder& recorder, Metrics& metrics, const DecisionDesk& desk,
+             const GuardMirror& mirror, const CounterView& counters, SharedStore& store,
+             const std::vector<std::unique_ptr<CaptureThread>>& threads)
+      : boot_(boot),
+        recorder_(recorder),
+        metrics_(metrics),
+        desk_(desk),
+        mirror_(mirror),
+        counters_(counters),
+        store_(store),
+        threads_(threads) {}
+
+  Result<ApiStatus> status() override;
+  Result<ApiWhy> why(const IpAddress& ip) override;
+  Result<ApiBans> bans(const std::optional<IpPrefix>& after, std::size_t limit) override;
+  Result<std::vector<ApiAllow>> allow() override;
+  Result<std::vector<ApiSourceRow>> sources(std::size_t limit) override;
+  Result<std::string> config_toml() override;
+  std::string metrics_text() override;
+
+  /// Brings gauges and kernel counters of the metrics up to date. Any thread.
+  void refresh_metrics();
+  /// Shown by status; call before the server starts.
+  void add_warning(std::string warning) { warnings_.push_back(std::move(warning)); }
+
+ private:
+  SourceReport report(const IpPrefix& source) const;
+  std::optional<StoredDecision> stored(const IpPrefix& source, std::uint32_t handle);
+  ApiDecision decision_of(const StoredDecision& row) const;
+
+  const WorkerBoot& boot_;
+  Recorder& recorder_;
+  Metrics& metrics_;
+  const DecisionDesk& desk_;
+  const GuardMirror& mirror_;
+  const CounterView& counters_;
+  SharedStore& store_;
+  const std::vector<std::unique_ptr<CaptureThread>>& threads_;
+  std::vector<std::string> warnings_;
+};
+
+/// PROBEWALL_VERSION of the build.
+const char* version();
+
+}  // namespace probewall

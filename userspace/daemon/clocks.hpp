@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <time.h>
+
+#include <cstdint>
+
+#include "daemon/event_loop.hpp"
+
+namespace probewall {
+
+inline std::int64_t wall_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+inline std::int64_t wall_us() { return wall_ns() / 1000; }
+
+/// Unix time minus the records' clock. Read anew now and then: the wall clock is set, and drifts.
+inline std::int64_t wall_offset_ns() {
+  return wall_ns() - static_cast<std::int64_t>(monotonic_ns());
+}
+
+}  // namespace probewall

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/guard.hpp"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "daemon/log.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr std::chrono::milliseconds kStopPatience{600};
+constexpr std::size_t kSweepPerSecond = 20'000;
+constexpr std::size_t kBacklogPerTick = 8'192;
+constexpr std::uint32_t kSshEverySeconds = 2;
+constexpr std::uint32_t kGaugesEverySeconds = 2;
+constexpr double kEndFlowsPerSecond = 100;
+
+guard::Note allow_note(const IpPrefix& prefix, const std::optional<pw_allow_entry>& entry) {
+  guard::Note note;
+  note.type =
+      static_cast<std::uint32_t>(entry ? guard::NoteType::kAllowed : guard::NoteType::kDisallowed);
+  std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
+  note.prefix_len = prefix.length;
+  if (entry) {
+    note.action = entry->scope;
+    note.origin = entry->reason;
+  }
+  return note;
+}
+
+}  // namespace
+
+std::uint64_t seconds_left(const pw_block_entry& entry, std::uint32_t boot_s) {
+  if (entry.expires_s == PW_NEVER_EXPIRES) return guard::kForGood;
+  return entry.expires_s > boot_s ? entry.expires_s - boot_s : 0;
+}
+
+guard::Note entry_note(guard::NoteType type, const IpPrefix& prefix, const pw_block_entry& entry,
+                       std::uint32_t boot_s) {
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(type);
+  note.handle = entry.handle;
+  std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
+  note.prefix_len = prefix.length;
+  note.seconds = seconds_left(entry, boot_s);
+  note.origin = entry.origin;
+  note.action = entry.action;
+  return note;
+}
+
+GuardNow Guard::now() const { return {monotonic_ns(), boottime_seconds()}; }
+
+void Guard::on_signal() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      // Log rotation: the worker opens its event file again.
+      if (worker_->pid() > 0) kill(worker_->pid(), SIGHUP);
+      continue;
+    }
+    return stop(kStopPatience);
+  }
+}
+
+void Guard::stop(std::chrono::milliseconds patience) {
+  sd_notify(0, "STOPPING=1");
+  worker_->stop(patience);
+  // The worker's user may not remove it from root's directory.
+  unlink((config_.paths.runtime_directory + "/control.sock").c_str());
+  loop_.stop();
+}
+
+void Guard::on_worker_ready() {
+  if (!started_) {
+    started_ = true;
+    describe_start();
+    sd_notify(0, "READY=1");
+  }
+  guard::Note enforcing;
+  enforcing.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
+  enforcing.count = enforcing_ ? 1 : 0;
+  worker_->send(enforcing);
+  for (const auto& [prefix, entry] : allow_->set().entries())
+    worker_->send(allow_note(prefix, entry));
+  if (auto records = ledger_->snapshot(now().boot_s)) backlog_ = std::move(*records);
+  feed_backlog();
+  send_gauges();
+}
+
+void Guard::feed_backlog() {
+  const auto boot_s = now().boot_s;
+  for (std::size_t n = 0; n < kBacklogPerTick && !backlog_.empty() && worker_->ready(); ++n) {
+    if (!worker_->process()->has_room()) return;
+    const auto prefix = backlog_.back().prefix;
+    backlog_.pop_back();
+    // As it is now: it may have been removed or renewed since the snapshot.
+    const auto entry = ledger_->get(prefix);
+    if (entry && *entry && in_force(**entry, boot_s)) {
+      auto note = entry_note(guard::NoteType::kBanned, prefix, **entry, boot_s);
+      note.reason = guard::kRestored;
+      worker_->send(note);
+    }
+  }
+}
+
+void Guard::on_wish(const guard::Wish& wish) {
+  switch (static_cast<guard::WishType>(wish.type)) {
+    case guard::WishType::kBan:
+    case guard::WishType::kTag:
+      return on_ban_wish(wish);
+    case guard::WishType::kEndFlow:
+      return on_end_flow_wish(wish);
+    default:
+      return refuse(wish, guard::Refusal::kFailed);
+  }
+}
+
+void Guard::refuse(const guard::Wish& wish, guard::Refusal reason) {
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kRefused);
+  note.handle = wish.handle;
+  std::memcpy(note.address, wish.address, sizeof note.address);
+  note.prefix_len = wish.prefix_len;
+  note.reason = static_cast<std::uint32_t>(reason);
+  worker_->send(note);
+}
+
+void Guard::on_ban_wish(const guard::Wish& wish) {
+  std::optional<pw_block_entry> existing;
+  if (const auto prefix = GuardPolicy::prefix_of(wish.address, wish.prefix_len)) {
+    if (const auto entry = ledger_->get(*prefix)) existing = *entry;
+  }
+  const auto at = now();
+  const auto grant = policy_.judge(wish, allow_->set(), existing, enforcing_, at);
+  if (!grant) return refuse(wish, grant.error());
+  if (grant->write) {
+    if (auto written = ledger_->put(grant->prefix, grant->entry); !written) {
+      const bool full =
+          written.error().errno_value == ENOSPC || written.error().errno_value == E2BIG;
+      const auto reason = full ? guard::Refusal::kTableFull : guard::Refusal::kFailed;
+      policy_.count_refusal(reason);
+      return refuse(wish, reason);
+    }
+  }
+  auto note = entry_note(guard::NoteType::kGranted, grant->prefix, grant->entry, at.boot_s);
+  note.handle = wish.handle;
+  note.time_ns = monotonic_ns();
+  worker_->send(note);
+  if (grant->entry.action == PW_ACTION_DROP) end_connections(grant->prefix, wish.handle);
+}
+
+void Guard::end_connections(const IpPrefix& prefix, std::uint32_t handle) {
+  const auto tell = [this, prefix, handle](std::uint32_t count) {
+    guard::Note note;
+    note.type = static_cast<std::uint32_t>(guard::NoteType::kEnded);
+    note.handle = handle;
+    std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
+    note.prefix_len = prefix.length;
+    note.count = count;
+    worker_->send(note);
+  };
+  if (!enforcing_ || !config_.block.end_connections) return tell(guard::kNotEnded);
+  ender_->end_source(prefix, allow_->set(), tell);
+}
+
+void Guard::on_end_flow_wish(const guard::Wish& wish) {
+  const auto client = source_of(IpAddress::from_abi(wish.flow.client), 128);
+  if (!enforcing_) return refuse(wish, guard::Refusal::kObserve);
+  if (allow_->set().overlapping(client)) {
+    policy_.count_refusal(guard::Refusal::kAllowed);
+    return refuse(wish, guard::Refusal::kAllowed);
+  }
+  if (end_flow_tokens_ < 1) {
+    policy_.count_refusal(guard::Refusal::kRate);
+    return refuse(wish, guard::Refusal::kRate);
+  }
+  end_flow_tokens_ -= 1;
+  ender_->end_flow(wish.flow);
+}
+
+void Guard::on_allow_change(const AllowSet::Change& change) {
+  worker_->send(allow_note(change.prefix, change.entry));
+}
+
+Result<void> Guard::set_enforcing(bool on) {
+  if (auto done = dataplane_->set_enforcing(on); !done) return done;
+  enforcing_ = on;
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
+  note.count = on ? 1 : 0;
+  worker_->send(note);
+  return {};
+}
+
+void Guard::tick_fast() {
+  worker_->tick();
+  feed_backlog();
+  if (revert_at_ns_ && monotonic_ns() >= *revert_at_ns_) {
+    revert_at_ns_.reset();
+    log_line("enforcing was not confirmed in time: observing only");
+    if (auto done = set_enforcing(false); !done) log_line(done.error().message);
+  }
+}
+
+void Guard::tick_second() {
+  ++seconds_;
+  end_flow_tokens_ = kEndFlowsPerSecond;
+  const auto boot_s = now().boot_s;
+  ledger_->sweep(boot_s, kSweepPerSecond, [this, boot_s](const BlockRecord& record) {
+    auto note = entry_note(guard::NoteType::kUnbanned, record.prefix, record.entry, boot_s);
+    note.reason = guard::kUnbanExpired;
+    worker_->send(note);
+    if (const auto back = ledger_->get(record.prefix); back && *back) {
+      worker_->send(entry_note(guard::NoteType::kBanned, record.prefix, **back, boot_s));
+    }
+  });
+  admin_->expire_clients();
+  if (seconds_ % kSshEverySeconds == 0) allow_->refresh_ssh();
+  if (seconds_ % kGaugesEverySeconds == 0) send_gauges();
+  if (worker_->healthy()) sd_notify(0, "WATCHDOG=1");
+}
+
+void Guard::send_gauges() {
+  guard::Note gauges;
+  gauges.type = static_cast<std::uint32_t>(guard::NoteType::kGauges);
+  gauges.count = static_cast<std::uint32_t>(ledger_->size());
+  gauges.handle = static_cast<std::uint32_t>(allow_->set().entries().size());
+  worker_->send(gauges);
+  for (std::size_t i = 1; i < GuardPolicy::kRefusalKinds; ++i) {
+    const auto reason = static_cast<guard::Refusal>(i);
+    if (policy_.refused(reason) == 0) continue;
+    guard::Note refusals;
+    refusals.type = static_cast<std::uint32_t>(guard::NoteType::kRefusals);
+    refusals.handle = static_cast<std::uint32_t>(i);
+    refusals.count = static_cast<std::uint32_t>(policy_.refused(reason));
+    worker_->send(refusals);
+  }
+  if (!started_) return;
+  sd_notifyf(0, "STATUS=%s, %zu block entries, %u worker restarts",
+             enforcing_ ? "enforcing" : "observing only", static_cast<std::size_t>(ledger_->size()),
+             worker_->restarts());
+}
+
+}  // namespace probewall

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The privileged process. It reads nothing from the network: only netlink, its worker's fixed
+// messages and the operator's. Only it writes block, allow, port and settings tables.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/admin_server.hpp"
+#include "daemon/allow_keeper.hpp"
+#include "daemon/block_ledger.hpp"
+#include "daemon/connection_ender.hpp"
+#include "daemon/event_loop.hpp"
+#include "daemon/guard_policy.hpp"
+#include "daemon/instance_lock.hpp"
+#include "daemon/privileges.hpp"
+#include "daemon/worker_supervisor.hpp"
+#include "dataplane/dataplane.hpp"
+
+namespace probewall {
+
+class Guard {
+ public:
+  /// Attaches, starts the worker and serves until SIGTERM, SIGINT or an operator's detach. Blocks
+  /// and attachments stay behind, except after a detach. On an error nothing new stays attached.
+  /// kReported: the worker has already said why.
+  static Result<void> run(const Config& config);
+
+ private:
+  friend class AdminHandler;
+
+  explicit Guard(const Config& config, EventLoop loop);
+
+  // guard_start.cpp
+  Result<void> start();
+  Result<void> open_dataplane();
+  Result<void> attach_all();
+  void undo_attachments();
+  Result<void> watch_signals();
+  Result<void> serve();
+  void describe_start() const;
+  WorkerBoot boot() const;
+
+  // guard.cpp
+  void on_signal();
+  void on_worker_ready();
+  void on_wish(const guard::Wish& wish);
+  void on_ban_wish(const guard::Wish& wish);
+  void on_end_flow_wish(const guard::Wish& wish);
+  void refuse(const guard::Wish& wish, guard::Refusal reason);
+  void end_connections(const IpPrefix& prefix, std::uint32_t handle);
+  void on_allow_change(const AllowSet::Change& change);
+  void tick_fast();
+  void tick_second();
+  void feed_backlog();
+  void send_gauges();
+  Result<void> set_enforcing(bool on);
+  void stop(std::chrono::milliseconds patience);
+  GuardNow now() const;
+
+  Config config_;
+  EventLoop loop_;
+  std::optional<InstanceLock> lock_;
+  WorkerIdentity identity_;
+  std::unique_ptr<Dataplane> dataplane_;
+  bool fresh_pins_ = false;  ///< there was no kernel state before this start
+  std::vector<AttachReport> attached_;
+  std::unique_ptr<AllowKeeper> allow_;
+  GuardPolicy policy_;
+  std::optional<BlockLedger> ledger_;
+  std::unique_ptr<ConnectionEnder> ender_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<WorkerSupervisor> worker_;
+  UniqueFd signals_;
+  bool enforcing_ = true;
+  bool started_ = false;
+  std::uint64_t started_ns_ = 0;
+  std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on
+  std::uint32_t seconds_ = 0;
+  double end_flow_tokens_ = 0;
+  std::vector<BlockRecord> backlog_;  ///< entries a new worker has not heard of yet
+  std::optional<Error> failure_;
+};
+
+/// Seconds an entry has left; guard::kForGood when it has no end.
+std::uint64_t seconds_left(const pw_block_entry& entry, std::uint32_t boot_s);
+/// A note about one entry.
+guard::Note entry_note(guard::NoteType type, const IpPrefix& prefix, const pw_block_entry& entry,
+                       std::uint32_t boot_s);
+
+/// Message of an Error that a child process has already printed.
+inline constexpr const char* kReported = "";
+
+}  // namespace probewall

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the worker knows of the guard's tables, from notes: it may not read them itself.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/guard_protocol.hpp"
+#include "daemon/prefix_table.hpp"
+#include "probewall/abi/maps.h"
+#include "probewall/ip.hpp"
+
+namespace probewall {
+
+struct MirrorBan {
+  std::int64_t until_us = 0;  ///< Unix time; INT64_MAX: no end
+  std::uint32_t handle = 0;
+  std::uint8_t action = 0;  ///< enum pw_block_action
+  std::uint8_t origin = 0;  ///< enum pw_block_origin
+  std::string note;         ///< the operator's reason
+};
+using MirrorEntry = std::pair<IpPrefix, MirrorBan>;
+
+/// Every method may be called from any thread.
+class GuardMirror {
+ public:
+  explicit GuardMirror(bool enforcing) : enforcing_(enforcing) {}
+
+  /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed. Returns the
+  /// entries that kUnbanned removed.
+  std::vector<MirrorEntry> apply(const guard::Note& note, std::int64_t now_us);
+
+  bool enforcing() const { return enforcing_.load(std::memory_order_relaxed); }
+  std::uint32_t enforced() const { return enforced_.load(std::memory_order_relaxed); }
+  std::uint32_t allow_count() const { return allow_count_.load(std::memory_order_relaxed); }
+  std::size_t size() const;
+
+  /// The longest entry in force around `address`.
+  std::optional<MirrorEntry> match(const IpAddress& address, std::int64_t now_us) const;
+  /// Entries behind `after`, in prefix order, at most `limit`.
+  std::vector<MirrorEntry> page(const std::optional<IpPrefix>& after, std::size_t limit) const;
+  std::optional<std::pair<IpPrefix, pw_allow_entry>> allowed(const IpPrefix& prefix) const;
+  std::vector<std::pair<IpPrefix, pw_allow_entry>> allow_list() const;
+
+ private:
+  mutable std::mutex mutex_;
+  PrefixTable<MirrorBan> bans_;
+  PrefixTable<pw_allow_entry> allow_;
+  std::atomic<bool> enforcing_;
+  std::atomic<std::uint32_t> enforced_{0}, allow_count_{0};
+};
+
+/// The prefix a note is about. The guard only sends proper ones.
+IpPrefix prefix_of(const guard::Note& note);
+
+}  // namespace probewall

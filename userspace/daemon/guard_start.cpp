@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting the guard, in an order where every step can be taken back: lock, tables, never-block
+// set, attachments, worker.
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "daemon/admin_handler.hpp"
+#include "daemon/guard.hpp"
+#include "daemon/log.hpp"
+#include "daemon/seed_feed.hpp"
+#include "daemon/worker_paths.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr std::chrono::milliseconds kFastTick{100};
+
+GuardLimits limits_of(const Config& config) {
+  return {static_cast<std::uint64_t>(config.block.max.count()),
+          config.block.max_per_second,
+          config.block.ipv6_prefix,
+          config.block.min_prefix_v4,
+          config.block.min_prefix_v6,
+          config.require_proof};
+}
+
+}  // namespace
+
+Result<void> Guard::run(const Config& config) {
+  if (geteuid() != 0) {
+    return fail(
+        ExitStatus::kPermission,
+        "must be started as root: it loads BPF programs and then gives its rights up itself");
+  }
+  auto loop = EventLoop::create();
+  if (!loop) return tl::unexpected(loop.error());
+  Guard guard{config, std::move(*loop)};
+  auto started = guard.start();
+  if (started) started = guard.loop_.run();
+  guard.worker_.reset();
+  if (started && guard.failure_) started = tl::unexpected(*guard.failure_);
+  if (!started && !guard.started_) guard.undo_attachments();
+  return started;
+}
+
+Guard::Guard(const Config& config, EventLoop loop)
+    : config_(config), loop_(std::move(loop)), policy_(limits_of(config)) {}
+
+Result<void> Guard::start() {
+  started_ns_ = monotonic_ns();
+  auto identity = worker_identity(config_.user);
+  if (!identity) return tl::unexpected(identity.error());
+  identity_ = std::move(*identity);
+  auto lock = InstanceLock::take(config_.paths.runtime_directory, config_.paths.pin_directory);
+  if (!lock) return tl::unexpected(lock.error());
+  lock_ = std::move(*lock);
+  if (config_.interfaces.empty()) {
+    auto found = default_route_interface();
+    if (!found) return tl::unexpected(found.error());
+    config_.interfaces = {*found};
+  }
+  if (auto made = prepare_storage(config_, identity_); !made) return made;
+  if (auto opened = open_dataplane(); !opened) return opened;
+  if (auto attached = attach_all(); !attached) return attached;
+  if (auto watched = watch_signals(); !watched) return watched;
+  return serve();
+}
+
+Result<void> Guard::open_dataplane() {
+  const auto state = config_.paths.pin_directory + "/v" + std::to_string(PW_ABI_VERSION);
+  std::error_code ignored;
+  fresh_pins_ = !std::filesystem::exists(state, ignored);
+  auto dataplane = Dataplane::open(config_);
+  if (!dataplane) return tl::unexpected(dataplane.error());
+  dataplane_ = std::move(*dataplane);
+
+  const auto earlier = dataplane_->settings();
+  auto settings = settings_from(config_, earlier ? std::optional{*earlier} : std::nullopt);
+  if (!settings) return tl::unexpected(settings.error());
+  enforcing_ = config_.mode == Mode::kEnforce;
+  settings->enforcing = enforcing_ ? 1 : 0;
+
+  // What must not be blocked first, what is blocked last: no moment without the exceptions.
+  auto allow = AllowKeeper::fill(config_, *dataplane_, guard_storage(config_));
+  if (!allow) return tl::unexpected(allow.error());
+  allow_ = std::move(*allow);
+  if (auto done = dataplane_->set_settings(*settings); !done) return done;
+  if (auto done = dataplane_->set_ports(config_); !done) return done;
+  auto ledger = BlockLedger::adopt(dataplane_->blocks());
+  if (!ledger) return tl::unexpected(ledger.error());
+  ledger_ = std::move(*ledger);
+  const auto seed = seed_feed(config_.feeds.seed, config_.feeds.seed_action, allow_->set());
+  for (std::size_t i = 0; i < seed.skipped.size(); ++i)
+    policy_.count_refusal(guard::Refusal::kAllowed);
+  return ledger_->set_feed(seed.entries, now().boot_s);
+}
+
+Result<void> Guard::attach_all() {
+  for (const auto& interface : config_.interfaces) {
+    auto report = dataplane_->attach(interface);
+    if (!report) return tl::unexpected(report.error());
+    attached_.push_back(std::move(*report));
+  }
+  return {};
+}
+
+void Guard::undo_attachments() {
+  for (const auto& report : attached_) {
+    if (report.replaced) continue;  // it filtered before we came, and goes on
+    if (auto detached = dataplane_->detach(report.interface); !detached) {
+      log_line("left attached: " + detached.error().message);
+    }
+  }
+  if (!fresh_pins_ || !dataplane_) return;
+  admin_.reset();
+  ender_.reset();
+  allow_.reset();
+  ledger_.reset();
+  dataplane_.reset();
+  if (auto cleared = detach_everything(config_.paths.pin_directory); !cleared) {
+    log_line("pins left behind: " + cleared.error().message);
+  }
+}
+
+Result<void> Guard::watch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  // Before any helper thread exists: they inherit the mask, and the signals come here only.
+  if (sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail(errno, "block signals");
+  signal(SIGPIPE, SIG_IGN);
+  signals_ = UniqueFd{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!signals_) return fail(errno, "watch signals");
+  return loop_.add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); });
+}
+
+Result<void> Guard::serve() {
+  if (auto done = allow_->follow(loop_, [this](const auto& change) { on_allow_change(change); });
+      !done) {
+    return done;
+  }
+  auto ender = ConnectionEnder::start(loop_, *dataplane_);
+  if (!ender) return tl::unexpected(ender.error());
+  ender_ = std::move(*ender);
+  auto admin = AdminServer::listen(
+      loop_, {config_.paths.runtime_directory + "/admin.sock", operator_group(), identity_.uid},
+      [this](const admin::Request& request) { return AdminHandler{*this}.handle(request); });
+  if (!admin) return tl::unexpected(admin.error());
+  admin_ = std::move(*admin);
+
+  worker_ = std::make_unique<WorkerSupervisor>(
+      loop_, dataplane_->worker_descriptors(),
+      WorkerSupervisor::Handlers{[this] { return boot(); }, [this] { on_worker_ready(); },
+                                 [this](const guard::Wish& wish) { on_wish(wish); },
+                                 [this](int status) {
+                                   failure_ = Error{kReported, 0, ExitStatus::kFailed};
+                                   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+                                     failure_->status =
+                                         static_cast<ExitStatus>(WEXITSTATUS(status));
+                                   } else {
+                                     failure_->message = "the worker died while it started";
+                                   }
+                                   loop_.stop();
+                                 }});
+  if (auto started = worker_->start(); !started) return started;
+  if (auto done = loop_.every(kFastTick, [this] { tick_fast(); }); !done) return done;
+  return loop_.every(std::chrono::seconds{1}, [this] { tick_second(); });
+}
+
+WorkerBoot Guard::boot() const {
+  WorkerBoot boot;
+  boot.config = config_;
+  boot.interfaces = attached_;
+  boot.rings = static_cast<std::uint32_t>(dataplane_->worker_descriptors().rings.size());
+  boot.enforcing = enforcing_;
+  boot.guard_pid = getpid();
+  boot.guard_started_ns = started_ns_;
+  return boot;
+}
+
+void Guard::describe_start() const {
+  for (const auto& r : attached_) {
+    log_line(r.interface + ": " + (r.native ? "native" : "generic") + " XDP by " +
+             to_string(r.kind) + "; " + r.why);
+  }
+  const auto number = [](std::uint64_t n) { return std::to_string(n); };
+  log_line("limits: " + number(config_.block.max_addresses) + " addresses and " +
+           number(config_.block.max_prefixes) + " prefixes per table, " +
+           number(config_.memory.max_flows) + " flows, " + number(config_.memory.max_sources) +
+           " sources, " + number(config_.capture.memory >> 20) + " MiB of rings, " +
+           number(config_.capture.bytes_per_request) + " bytes per request");
+  log_line(std::string{enforcing_ ? "enforcing" : "observing only"} + ", worker pid " +
+           std::to_string(worker_->pid()) + " as user " + identity_.user + ", " +
+           number(ledger_->size()) + " block entries in force");
+}
+
+}  // namespace probewall

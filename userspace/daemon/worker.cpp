@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/worker.hpp"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <numeric>
+#include <utility>
+
+#include "daemon/clocks.hpp"
+#include "daemon/log.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr int kNotesPerTurn = 1024;
+
+std::optional<Suppressed> suppressed_by(guard::Refusal reason) {
+  switch (reason) {
+    case guard::Refusal::kAllowed:
+      return Suppressed::kAllowed;
+    case guard::Refusal::kTooWide:
+    case guard::Refusal::kTooLong:
+      return Suppressed::kTooWide;
+    case guard::Refusal::kRate:
+    case guard::Refusal::kTableFull:
+      return Suppressed::kRate;
+    case guard::Refusal::kUnproven:
+      return Suppressed::kUnproven;
+    case guard::Refusal::kObserve:
+      return Suppressed::kObserve;
+    case guard::Refusal::kNone:
+    case guard::Refusal::kFailed:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+const char* unban_word(std::uint32_t reason) {
+  if (reason == guard::kUnbanExpired) return "expired";
+  return reason == guard::kUnbanFlushed ? "flushed" : "operator";
+}
+
+UnbanReason unban_reason(std::uint32_t reason) {
+  if (reason == guard::kUnbanExpired) return UnbanReason::kExpired;
+  return reason == guard::kUnbanFlushed ? UnbanReason::kFlushed : UnbanReason::kOperator;
+}
+
+}  // namespace
+
+bool Worker::send(const guard::Wish& wish) {
+  // A packet of its own each time, so threads need no lock. Never waits: a guard that does not read
+  // must not stop the reading of rings.
+  return ::send(guard_.get(), &wish, sizeof wish, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof wish;
+}
+
+void Worker::on_guard() {
+  for (int i = 0; i < kNotesPerTurn; ++i) {
+    guard::Note note;
+    const auto n = ::recv(guard_.get(), &note, sizeof note, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n != sizeof note) return loop_.stop();  // the guard is gone
+    on_note(note);
+  }
+}
+
+void Worker::on_note(const guard::Note& note) {
+  const bool was_enforcing = mirror_.enforcing();
+  const auto type = static_cast<guard::NoteType>(note.type);
+  if (type == guard::NoteType::kUnbanned) return on_unbanned(note);
+  mirror_.apply(note, wall_us());
+  switch (type) {
+    case guard::NoteType::kGranted:
+      return desk_->on_granted(note);
+    case guard::NoteType::kRefused: {
+      count_refusal(static_cast<guard::Refusal>(note.reason));
+      const auto source = desk_->on_refused(note);
+      if (!source) return;
+      for (const auto& thread : threads_) thread->refuse_ban(*source);
+      return;
+    }
+    case guard::NoteType::kEnded:
+      return desk_->on_ended(note);
+    case guard::NoteType::kBanned:
+      if (note.reason == guard::kRestored) return;
+      recorder_->with_metrics([&note](Metrics& m) { m.ban(note.origin); });
+      return;
+    case guard::NoteType::kRefusals:
+      // Refusals nobody asked for by a wish: an operator's, a feed's.
+      if (note.handle >= refusals_.size()) return;
+      while (refusals_[note.handle] < note.count)
+        count_refusal(static_cast<guard::Refusal>(note.handle));
+      return;
+    case guard::NoteType::kEnforcing:
+      if (was_enforcing || !mirror_.enforcing()) return;
+      for (const auto& source : desk_->take_observed()) {
+        for (const auto& thread : threads_) thread->refuse_ban(source);
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void Worker::count_refusal(guard::Refusal reason) {
+  const auto index = static_cast<std::size_t>(reason);
+  if (index >= refusals_.size()) return;
+  ++refusals_[index];
+  recorder_->with_metrics([reason](Metrics& m) {
+    m.guard_refused(to_string(reason));
+    if (const auto suppressed = suppressed_by(reason)) m.suppressed(*suppressed);
+  });
+}
+
+void Worker::on_unbanned(const guard::Note& note) {
+  const auto gone = mirror_.apply(note, wall_us());
+  for (const auto& [prefix, ban] : gone) {
+    recorder_->unblock(prefix, unban_word(note.reason), unban_reason(note.reason));
+    if (note.reason == guard::kUnbanExpired) continue;
+    for (const auto& thread : threads_) thread->forget_ban(prefix);
+  }
+  if (note.reason == guard::kUnbanExpired || gone.empty()) return;
+  const std::lock_guard lock{store_.mutex};
+  if (!store_.store) return;
+  const auto done =
+      note.prefix_len == guard::kEveryPrefix
+          ? store_.store->mark_all_unblocked(wall_us(), unban_word(note.reason))
+          : store_.store->mark_unblocked(prefix_of(note), wall_us(), unban_word(note.reason));
+  if (!done) recorder_->with_metrics([](Metrics& m) { m.storage_failed(); });
+}
+
+void Worker::on_signal() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      recorder_->reopen_file();
+      continue;
+    }
+    return loop_.stop();
+  }
+}
+
+void Worker::tick_fast() {
+  desk_->expire(monotonic_ns());
+  store_rows();
+  recorder_->write_out();
+}
+
+void Worker::store_rows() {
+  const auto rows = desk_->take_rows();
+  if (rows.empty()) return;
+  const std::lock_guard lock{store_.mutex};
+  if (!store_.store) return;
+  for (const auto& row : rows) {
+    const auto stored = store_.store->append(row);
+    if (stored) continue;
+    recorder_->with_metrics([](Metrics& m) { m.storage_failed(); });
+    recorder_->other_loss("stored_decisions", 1);
+    if (!std::exchange(storage_complained_, true)) log_line(stored.error().message);
+  }
+}
+
+void Worker::tick_second() {
+  guard::Wish heartbeat;
+  heartbeat.type = static_cast<std::uint32_t>(guard::WishType::kHeartbeat);
+  send(heartbeat);
+  std::uint64_t lost = 0;
+  for (const auto& report : boot_.interfaces) {
+    const auto sum = counters_->sum(report.slot);
+    lost +=
+        std::accumulate(std::begin(sum.records_lost), std::end(sum.records_lost), std::uint64_t{0});
+  }
+  // Counters outlive us: what was lost before this worker came is no news.
+  if (const auto before = std::exchange(kernel_lost_, lost);
+      lost > before && before != UINT64_MAX) {
+    recorder_->other_loss("ring_records", lost - before);
+  }
+  recorder_->tick_second();
+  decoys_->expire_clients();
+  answers_->refresh_metrics();
+}
+
+void Worker::stop() {
+  for (const auto& thread : threads_) thread->stop();
+  store_rows();
+  recorder_->tick_second();
+  recorder_->write_out();
+  tail_.close();
+  server_->stop();
+}
+
+}  // namespace probewall

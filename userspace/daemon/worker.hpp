@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The unprivileged process: reads the rings, runs the core, asks the guard for bans, serves
+// control.sock, metrics and the decoy ports. It opens everything first, then gives up its rights,
+// then reads the first byte from the wire.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "control/api_server.hpp"
+#include "daemon/api_answers.hpp"
+#include "daemon/decoy_server.hpp"
+#include "daemon/event_loop.hpp"
+#include "daemon/guard_policy.hpp"
+#include "daemon/privileges.hpp"
+#include "daemon/worker_boot.hpp"
+
+namespace probewall {
+
+class Worker {
+ public:
+  /// Runs a worker on the inherited descriptors (worker_boot.hpp) until the guard goes or stops it.
+  static Result<void> run();
+
+ private:
+  Worker(WorkerBoot boot, EventLoop loop);
+
+  // worker_start.cpp: in this order
+  Result<void> open_dataplane();
+  Result<void> open_outputs();
+  Result<void> bind_sockets();
+  Result<void> become_harmless();
+  void open_store();
+  Result<void> start();
+  PipelineConfig pipeline_config(unsigned thread) const;
+  void restore_history();
+
+  // worker.cpp
+  void on_guard();
+  void on_note(const guard::Note& note);
+  void on_unbanned(const guard::Note& note);
+  void on_signal();
+  void tick_fast();
+  void tick_second();
+  void store_rows();
+  void count_refusal(guard::Refusal reason);
+  bool send(const guard::Wish& wish);
+  void stop();
+
+  WorkerBoot boot_;
+  EventLoop loop_;
+  UniqueFd guard_;
+  UniqueFd signals_;
+  WorkerIdentity identity_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::unique_ptr<SkipWriter> skip_;
+  std::unique_ptr<CounterView> counters_;
+  std::vector<std::unique_ptr<CaptureThread>> threads_;
+  std::array<std::uint8_t, 16> secret_{};
+  std::unique_ptr<Metrics> metrics_;
+  EventTail tail_;
+  std::unique_ptr<Recorder> recorder_;
+  GuardMirror mirror_;
+  SharedStore store_;
+  std::unique_ptr<DecisionDesk> desk_;
+  std::unique_ptr<ApiAnswers> answers_;
+  std::unique_ptr<ApiServer> server_;
+  std::unique_ptr<DecoyServer> decoys_;
+  std::array<std::uint64_t, GuardPolicy::kRefusalKinds> refusals_{};
+  std::uint64_t kernel_lost_ = UINT64_MAX;  ///< not looked yet
+  bool storage_complained_ = false;
+};
+
+}  // namespace probewall
