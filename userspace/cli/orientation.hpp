@@ -9,12 +9,13 @@
 
 namespace probewall {
 
-/// Which way a captured packet went. The kernel knows it from the hook; a capture file does not say.
+/// Which way a captured packet went. The kernel knows it from the hook; a capture file does not
+/// say.
 enum class Direction : std::uint8_t { kFromClient, kFromServer, kNotOurs };
 
 /// By port where exactly one end's port is a judged one. Where both are (a client's ephemeral port
-/// may be one, and with every port judged all are): who sent the SYN, else whose payload begins with
-/// a request line. Memory is fixed; a connection whose slot was taken over is guessed again.
+/// may be one, and with every port judged all are): who sent the SYN, else whose payload begins
+/// with a request line. Memory is fixed; a connection whose slot was taken over is guessed again.
 class Orientation {
  public:
   /// `ports`: 65536 entries; must outlive this. `all`: every port is judged.

@@ -30,8 +30,8 @@ TwinConfig twin_config(const ReplayOptions& options) {
   t.settings.enforcing = c.mode == Mode::kEnforce;
   t.settings.drop_fragments = c.limits.drop_fragments;
   t.settings.request_budget = std::min<std::uint32_t>(c.capture.bytes_per_request, PW_CAP_MAX);
-  t.settings.max_skip = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-      c.limits.body_bytes, std::numeric_limits<std::int32_t>::max()));
+  t.settings.max_skip = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(c.limits.body_bytes, std::numeric_limits<std::int32_t>::max()));
   t.settings.ipv6_source_prefix = static_cast<std::uint8_t>(c.block.ipv6_prefix);
   // Budgets protect rings, which a file has not: observe mode gives exact counts.
   if (c.mode == Mode::kEnforce) {
@@ -101,8 +101,8 @@ class Replay {
       pipeline_.on_tick(now_);
       next_tick_ = now_ + kTick;
     }
-    const PacketView packet = parse_packet(
-        captured.frame, {link, captured.wire_len, /*zero_length_is_offload=*/true});
+    const PacketView packet =
+        parse_packet(captured.frame, {link, captured.wire_len, /*zero_length_is_offload=*/true});
     if (packet.kind != PacketKind::kTcp) {
       twin_.ingress(packet, now_);
       return;
@@ -165,8 +165,7 @@ int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput
 
   const auto run = std::make_unique<Replay>(options, *rules, out);
   const ReadStatus status = run->run(*reader);
-  run->summarise(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  run->summarise(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   if (status == ReadStatus::kEnd) return static_cast<int>(ExitStatus::kOk);
   return failed(Error{reader->error() + "; what came before it has been judged"});
 }

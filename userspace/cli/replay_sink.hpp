@@ -12,7 +12,8 @@
 
 namespace probewall {
 
-/// Prints what the core finds and plays the guard: makes the bans, refuses those of allowed sources.
+/// Prints what the core finds and plays the guard: makes the bans, refuses those of allowed
+/// sources.
 class ReplaySink final : public PipelineSink {
  public:
   ReplaySink(const ReplayOptions& options, const TextOutput& out);
