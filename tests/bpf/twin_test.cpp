@@ -199,6 +199,11 @@ TEST_F(TwinTest, SendsTheSameRecordsForRandomTraffic) {
         if (traffic.chance(85)) {
           ASSERT_TRUE(both(t.talk.syn_ack(), false, what + " SYN-ACK"));
         }
+        if (traffic.chance(30)) {  // later bytes overtake the first payload
+          const std::uint32_t at = t.talk.c(traffic.chance(20) ? 1u << 29 : 300);
+          const Frame early = t.talk.from_client_raw(at, t.talk.s(0), kAck, request(200));
+          ASSERT_TRUE(both(early, true, what + " early"));
+        }
       }
       if (traffic.chance(10)) store_skip(last_kernel.seq + traffic.below(4000) - 500);
       const bool from_client = traffic.chance(60);

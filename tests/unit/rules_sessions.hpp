@@ -28,6 +28,7 @@ struct Step {
   std::vector<std::string> headers;  ///< "Name: value", behind the ordinary ones
   std::string agent = "python-requests/2.32.3";  ///< "": no ordinary headers at all, Host only
   std::string answer = "{}";                     ///< body of the answer
+  std::string from;                              ///< "": the session's own source
   int server = 1;
   int port = 8000;
   bool decoy = false;
@@ -120,7 +121,7 @@ inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
   Request r;
   r.id = id;
   r.time = r.proven_time = time;
-  r.flow.client = *IpAddress::parse(source);
+  r.flow.client = *IpAddress::parse(step.from.empty() ? source : step.from);
   r.flow.server = IpAddress::from_v4(0xc0000200u + static_cast<unsigned>(step.server));
   r.flow.server_port = static_cast<std::uint16_t>(step.port);
   r.source = source_of(r.flow.client, 64);

@@ -32,6 +32,10 @@ Step decoy(Step s) {
   s.decoy = true;
   return s;
 }
+Step from(std::string address, Step s) {
+  s.from = std::move(address);
+  return s;
+}
 Step slow(Step s) {
   s.timed_out = true;
   s.status = 0;
@@ -116,6 +120,9 @@ const Case kCampaign[] = {
     {"missing-families-cycled",
      {no_model("llama3"), no_model("mistral"), no_model("qwen2.5")},
      {no_model("llama3"), no_model("llama3.1"), no_model("llama3.2")}},
+    {"seed-address",
+     {from("204.76.203.125", get("/"))},
+     {from("204.76.203.124", get("/")), from("45.88.186.71", get("/"))}},
     {"campaign-prompt",
      {chat("m", "How many states are there in the United States?")},
      {chat("m", "Question: How many states are there in the United States? Answer:"),

@@ -172,8 +172,26 @@ TEST_F(Desk, ObserveModeWritesAtOnceAndAsksNobody) {
   EXPECT_TRUE(wishes_.empty());
   ASSERT_EQ(lines().size(), 1u);
   EXPECT_NE(lines()[0].find("\"action\":\"observe\""), std::string::npos) << lines()[0];
-  EXPECT_EQ(desk_.take_observed().size(), 1u);
-  EXPECT_TRUE(desk_.take_observed().empty());
+}
+
+TEST_F(Desk, ObservedDecisionsThatWouldStillRunAreGivenBackForTheirRest) {
+  auto running = decision();
+  running.time = Timestamp{std::chrono::seconds{10}};
+  running.duration = std::chrono::seconds{100};
+  auto over = decision();
+  over.source = *IpPrefix::parse("198.51.100.8");
+  over.time = Timestamp{std::chrono::seconds{10}};
+  over.duration = std::chrono::seconds{5};
+  ASSERT_TRUE(desk_.submit(running, {}, false));
+  ASSERT_TRUE(desk_.submit(over, {}, false));
+
+  const auto observed = desk_.take_observed(Timestamp{std::chrono::seconds{50}});
+
+  ASSERT_EQ(observed.size(), 1u);
+  EXPECT_EQ(observed[0].source, running.source);
+  EXPECT_EQ(observed[0].action, Action::kBlock);
+  EXPECT_EQ(observed[0].duration, std::chrono::seconds{60});
+  EXPECT_TRUE(desk_.take_observed(Timestamp{std::chrono::seconds{50}}).empty());
 }
 
 TEST_F(Desk, FullSocketIsReportedSoThatTheSourceIsJudgedAgain) {

@@ -2,10 +2,7 @@
 // Commands that need no daemon.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
@@ -15,37 +12,10 @@
 #include "core/rules/rule_set.hpp"
 #include "events/event_formatter.hpp"
 #include "events/json_append.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 namespace probewall::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-Result<std::vector<RuleText>> rule_texts(const std::string& directory) {
-  if (directory.empty()) return RuleSet::builtin();
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().extension() == ".yaml") files.push_back(it->path());
-  }
-  if (error) return fail(error.value(), "read the rules in " + directory);
-  std::sort(files.begin(), files.end());
-  std::vector<RuleText> texts;
-  for (const auto& file : files) {
-    std::ifstream in(file);
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) return fail(EIO, "read " + file.string());
-    texts.push_back({file.filename().string(), text.str()});
-  }
-  return texts;
-}
-
-Result<std::shared_ptr<const RuleSet>> rules_of(const Config& config) {
-  const auto texts = rule_texts(config.rules.directory);
-  if (!texts) return tl::unexpected(texts.error());
-  return RuleSet::compile(*texts, config.rules.disabled, config.rules.shadow);
-}
 
 std::string aims_text(const std::vector<Aim>& aims) {
   std::string words;
@@ -71,7 +41,7 @@ std::string rule_json(const RuleInfo& rule) {
 int replay_file(const Context& context, const ReplayFlags& flags) {
   const auto config = context.config();
   if (!config) return report(config.error());
-  const auto rules = rules_of(*config);
+  const auto rules = load_rules(*config);
   if (!rules) return report(rules.error());
   ReplayOptions options;
   options.file = flags.file;
@@ -85,10 +55,10 @@ int replay_file(const Context& context, const ReplayFlags& flags) {
 int config_check(const Context& context) {
   const auto config = context.config();
   if (!config) return report(config.error());
-  const auto rules = rules_of(*config);
+  const auto rules = load_rules(*config);
   if (!rules) return report({rules.error().message, 0, ExitStatus::kConfigInvalid});
   std::error_code error;
-  const bool there = fs::exists(context.config_path(), error);
+  const bool there = std::filesystem::exists(context.config_path(), error);
   print_line(context.json() ? R"({"valid":true})"
                             : fmt::format("{} is valid; {} rules.",
                                           there ? context.config_path()
@@ -123,7 +93,7 @@ int config_show(const Context& context, bool running) {
 int rules_list(const Context& context) {
   const auto config = context.config();
   if (!config) return report(config.error());
-  const auto rules = rules_of(*config);
+  const auto rules = load_rules(*config);
   if (!rules) return report(rules.error());
   std::string json;
   Table table({"RULE", ">POINTS", "AIMS", "WHAT IT SEES"});

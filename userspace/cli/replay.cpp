@@ -16,6 +16,7 @@
 #include "cli/replay_sink.hpp"
 #include "core/flow/kernel_twin.hpp"
 #include "events/event_file.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {
@@ -128,8 +129,7 @@ class Replay {
 
 Result<std::shared_ptr<const RuleSet>> rules_of(const ReplayOptions& options) {
   if (options.rules) return options.rules;
-  return RuleSet::compile(RuleSet::builtin(), options.config.rules.disabled,
-                          options.config.rules.shadow);
+  return load_rules(options.config);
 }
 
 }  // namespace

@@ -19,8 +19,7 @@ struct ReplayOptions {
   bool json = false;       ///< JSON Lines (DESIGN.md, section 5); else a table of decisions
   bool ports_all = false;  ///< judge every TCP port, not only the configured ones
   Config config;
-  /// nullptr: the built-in rules, with config.rules.disabled and .shadow. A rules directory is
-  /// loaded by the caller.
+  /// nullptr: those that `config` asks for.
   std::shared_ptr<const RuleSet> rules;
 };
 

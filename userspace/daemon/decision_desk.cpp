@@ -61,8 +61,8 @@ bool DecisionDesk::submit(Decision decision, const DecisionTiming& timing, bool 
   decision.handle = next_handle_++;
   if (next_handle_ == 0) next_handle_ = 1;  // 0 means no decision
   if (!enforcing) {
+    if (observed_.size() < kMaxObserved) observed_[decision.source] = decision;
     decision.action = Action::kObserve;
-    if (observed_.size() < kMaxObserved) observed_.insert(decision.source);
     recorder_.suppressed(Suppressed::kObserve);
     recorder_.decision(decision, {});
     queue_row(decision);
@@ -83,11 +83,12 @@ void DecisionDesk::on_granted(const guard::Note& note) {
   const auto found = pending_.find(note.handle);
   if (found == pending_.end()) return;
   auto& pending = found->second;
+  const bool fresh = pending.timing.evidence_ns != 0;
   const auto reaction = reaction_of(pending.timing, note.time_ns);
-  pending.outcome.reaction_us = reaction.total * 1e6;
+  if (fresh) pending.outcome.reaction_us = reaction.total * 1e6;
   pending.deadline_ns = monotonic_ns() + kEndedPatienceNs;
-  recorder_.with_metrics([&reaction](Metrics& metrics) {
-    metrics.reaction(reaction);
+  recorder_.with_metrics([&](Metrics& metrics) {
+    if (fresh) metrics.reaction(reaction);
     metrics.ban(PW_ORIGIN_DETECTOR);
   });
   if (pending.decision.action != Action::kBlock) {  // nothing ends, nobody will report
@@ -187,10 +188,17 @@ std::optional<DecisionOutcome> DecisionDesk::outcome(std::uint32_t handle) const
   return found->second;
 }
 
-std::vector<IpPrefix> DecisionDesk::take_observed() {
+std::vector<Decision> DecisionDesk::take_observed(Timestamp now) {
   const std::lock_guard lock{mutex_};
-  const auto observed = std::exchange(observed_, {});
-  return {observed.begin(), observed.end()};
+  std::vector<Decision> running;
+  for (auto& [source, decision] : std::exchange(observed_, {})) {
+    const auto end = decision.time + decision.duration;
+    if (end <= now) continue;
+    running.push_back(decision);
+    running.back().time = now;
+    running.back().duration = end - now;
+  }
+  return running;
 }
 
 }  // namespace probewall

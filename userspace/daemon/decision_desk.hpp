@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "core/events.hpp"
@@ -22,8 +21,9 @@ namespace probewall {
 
 /// Moments on the records' clock, nanoseconds.
 struct DecisionTiming {
-  std::uint64_t evidence_ns = 0;  ///< the packet that completed the evidence was seen by the kernel
-  std::uint64_t read_ns = 0;      ///< the worker had its record
+  /// The kernel saw the packet that completed the evidence; 0: long ago, no reaction to measure.
+  std::uint64_t evidence_ns = 0;
+  std::uint64_t read_ns = 0;  ///< the worker had its record
   std::uint64_t decided_ns = 0;
   std::uint64_t proof_wait_ns = 0;  ///< before evidence_ns: last needed byte -> its proof
 };
@@ -44,9 +44,9 @@ class DecisionDesk {
   bool submit(Decision decision, const DecisionTiming& timing, bool enforcing);
   /// What became of a decision made lately.
   std::optional<DecisionOutcome> outcome(std::uint32_t handle) const;
-  /// Sources decided about in observe mode; forgets them. They are judged anew when enforcing
-  /// starts.
-  std::vector<IpPrefix> take_observed();
+  /// Decisions made in observe mode that would still be in force at `now`, shortened to the rest;
+  /// forgets them. They are made for real when enforcing starts.
+  std::vector<Decision> take_observed(Timestamp now);
 
   // Main thread.
   void on_granted(const guard::Note& note);
@@ -82,7 +82,7 @@ class DecisionDesk {
   std::unordered_map<std::uint32_t, Pending> pending_;
   std::unordered_map<std::uint32_t, DecisionOutcome> outcomes_;
   std::deque<std::uint32_t> outcome_order_;
-  std::unordered_set<IpPrefix> observed_;
+  std::unordered_map<IpPrefix, Decision> observed_;
   std::vector<StoredDecision> rows_;
 };
 

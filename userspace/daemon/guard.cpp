@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "daemon/log.hpp"
+#include "daemon/worker_paths.hpp"
 
 namespace probewall {
 namespace {
@@ -61,7 +62,9 @@ void Guard::on_signal() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGHUP) {
-      // Log rotation: the worker opens its event file again.
+      // Log rotation: the worker opens its event file again, but may not make one in root's
+      // directory.
+      if (auto made = prepare_event_file(config_, identity_); !made) log_line(made.error().message);
       if (worker_->pid() > 0) kill(worker_->pid(), SIGHUP);
       continue;
     }
@@ -153,21 +156,29 @@ void Guard::on_ban_wish(const guard::Wish& wish) {
   note.handle = wish.handle;
   note.time_ns = monotonic_ns();
   worker_->send(note);
-  if (grant->entry.action == PW_ACTION_DROP) end_connections(grant->prefix, wish.handle);
+  if (grant->entry.action != PW_ACTION_DROP) return;
+  // Nothing was written: the source was blocked before, and its connections ended then.
+  if (!grant->write) return tell_ended(grant->prefix, wish.handle, guard::kNotEnded);
+  end_connections(grant->prefix, wish.handle);
+}
+
+void Guard::tell_ended(const IpPrefix& prefix, std::uint32_t handle, std::uint32_t count) {
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kEnded);
+  note.handle = handle;
+  std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
+  note.prefix_len = prefix.length;
+  note.count = count;
+  worker_->send(note);
 }
 
 void Guard::end_connections(const IpPrefix& prefix, std::uint32_t handle) {
-  const auto tell = [this, prefix, handle](std::uint32_t count) {
-    guard::Note note;
-    note.type = static_cast<std::uint32_t>(guard::NoteType::kEnded);
-    note.handle = handle;
-    std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
-    note.prefix_len = prefix.length;
-    note.count = count;
-    worker_->send(note);
-  };
-  if (!enforcing_ || !config_.block.end_connections) return tell(guard::kNotEnded);
-  ender_->end_source(prefix, allow_->set(), tell);
+  if (!enforcing_ || !config_.block.end_connections) {
+    return tell_ended(prefix, handle, guard::kNotEnded);
+  }
+  ender_->end_source(prefix, allow_->set(), [this, prefix, handle](std::uint32_t count) {
+    tell_ended(prefix, handle, count);
+  });
 }
 
 void Guard::on_end_flow_wish(const guard::Wish& wish) {
@@ -222,9 +233,20 @@ void Guard::tick_second() {
     }
   });
   admin_->expire_clients();
+  resend_after_loss();
   if (seconds_ % kSshEverySeconds == 0) allow_->refresh_ssh();
   if (seconds_ % kGaugesEverySeconds == 0) send_gauges();
   if (worker_->healthy()) sd_notify(0, "WATCHDOG=1");
+}
+
+void Guard::resend_after_loss() {
+  const auto dropped = worker_->ready() ? worker_->process()->notes_dropped() : 0;
+  if (dropped > notes_dropped_) {
+    log_line(std::to_string(dropped - notes_dropped_) +
+             " notes to the worker were dropped; telling it anew");
+    if (auto records = ledger_->snapshot(now().boot_s)) backlog_ = std::move(*records);
+  }
+  notes_dropped_ = dropped;
 }
 
 void Guard::send_gauges() {

@@ -53,10 +53,12 @@ class Guard {
   void on_end_flow_wish(const guard::Wish& wish);
   void refuse(const guard::Wish& wish, guard::Refusal reason);
   void end_connections(const IpPrefix& prefix, std::uint32_t handle);
+  void tell_ended(const IpPrefix& prefix, std::uint32_t handle, std::uint32_t count);
   void on_allow_change(const AllowSet::Change& change);
   void tick_fast();
   void tick_second();
   void feed_backlog();
+  void resend_after_loss();
   void send_gauges();
   Result<void> set_enforcing(bool on);
   void stop(std::chrono::milliseconds patience);
@@ -82,6 +84,7 @@ class Guard {
   std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on
   std::uint32_t seconds_ = 0;
   double end_flow_tokens_ = 0;
+  std::uint64_t notes_dropped_ = 0;
   std::vector<BlockRecord> backlog_;  ///< entries a new worker has not heard of yet
   std::optional<Error> failure_;
 };

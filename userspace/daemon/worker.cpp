@@ -95,13 +95,18 @@ void Worker::on_note(const guard::Note& note) {
         count_refusal(static_cast<guard::Refusal>(note.handle));
       return;
     case guard::NoteType::kEnforcing:
-      if (was_enforcing || !mirror_.enforcing()) return;
-      for (const auto& source : desk_->take_observed()) {
-        for (const auto& thread : threads_) thread->refuse_ban(source);
-      }
+      if (!was_enforcing && mirror_.enforcing()) enforce_observed();
       return;
     default:
       return;
+  }
+}
+
+void Worker::enforce_observed() {
+  for (auto& decision : desk_->take_observed(timestamp_from_ns(monotonic_ns()))) {
+    const auto source = decision.source;
+    if (desk_->submit(std::move(decision), {}, true)) continue;
+    for (const auto& thread : threads_) thread->refuse_ban(source);
   }
 }
 

@@ -40,6 +40,7 @@ class Worker {
   void on_guard();
   void on_note(const guard::Note& note);
   void on_unbanned(const guard::Note& note);
+  void enforce_observed();
   void on_signal();
   void tick_fast();
   void tick_second();

@@ -13,9 +13,9 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/log.hpp"
-#include "daemon/rule_files.hpp"
 #include "daemon/worker.hpp"
 #include "daemon/worker_paths.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {

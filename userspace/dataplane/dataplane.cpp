@@ -6,16 +6,13 @@
 #include <net/if.h>
 
 #include <cerrno>
-#include <cstring>
-#include <functional>
-#include <numeric>
 
+#include "dataplane/dataplane_state.hpp"
 #include "dataplane/detach.hpp"
 #include "dataplane/object_set.hpp"
 #include "dataplane/preflight.hpp"
 #include "dataplane/tc_hook.hpp"
 #include "dataplane/xdp_hook.hpp"
-#include "probewall/abi/records.h"
 
 namespace probewall {
 
@@ -31,23 +28,6 @@ const char* to_string(AttachKind kind) {
   return "?";
 }
 
-using Undo = std::vector<std::function<void()>>;  // steps back, run last first
-
-struct Dataplane::State {
-  Config config;
-  PinDirectory pins;
-  std::optional<InterfaceSlots> slots;
-  std::optional<BlockTable> blocks;
-  UniqueFd settings, ports, allow4, allow6, flows, rings_map, skip, counters, need_wake, perf;
-  std::vector<UniqueFd> rings;
-  WorkerDescriptors worker;
-
-  Result<void> keep_maps(const ObjectSet& objects);
-  Result<void> make_rings();
-  Result<void> attach_tc(const Interface& interface, const ObjectSet& objects,
-                         const Identity& identity, bool& replaced, Undo& undo);
-};
-
 namespace {
 
 UniqueFd duplicate(int fd) { return UniqueFd{fcntl(fd, F_DUPFD_CLOEXEC, 3)}; }
@@ -59,27 +39,6 @@ Result<unsigned> index_of(const std::string& interface) {
                 "no interface \"" + interface + "\" here: `ip link` lists those there are");
   }
   return index;
-}
-
-/// Element 0 of a one-element array.
-template <typename T>
-Result<T> read_single(int fd, const char* what) {
-  const std::uint32_t zero = 0;
-  T value{};
-  if (bpf_map_lookup_elem(fd, &zero, &value) != 0) return fail(errno, std::string{"read "} + what);
-  return value;
-}
-
-struct AllowKey {
-  pw_lpm_v4_key v4{};
-  pw_lpm_v6_key v6{};
-};
-AllowKey allow_key(const IpPrefix& prefix) {
-  AllowKey key;
-  key.v4.prefix_len = key.v6.prefix_len = prefix.length;
-  std::memcpy(&key.v4.addr, prefix.address.bytes.data() + 12, 4);
-  std::memcpy(key.v6.addr, prefix.address.bytes.data(), 16);
-  return key;
 }
 
 }  // namespace
@@ -242,99 +201,6 @@ Result<void> Dataplane::detach(const std::string& interface) {
   const auto detached = detach_interface({*index, interface}, *identity, *state_->slots);
   if (!detached) return tl::unexpected(detached.error());
   return {};
-}
-
-// ---- tables ----------------------------------------------------------------------------------
-
-Result<void> Dataplane::set_settings(const pw_settings& settings) {
-  const std::uint32_t zero = 0;
-  if (bpf_map_update_elem(state_->settings.get(), &zero, &settings, BPF_ANY) != 0) {
-    return fail(errno, "write pw_settings");
-  }
-  return {};
-}
-
-Result<pw_settings> Dataplane::settings() const {
-  return read_single<pw_settings>(state_->settings.get(), "pw_settings");
-}
-
-Result<void> Dataplane::set_enforcing(bool on) {
-  auto now = settings();
-  if (!now) return tl::unexpected(now.error());
-  now->enforcing = on;
-  return set_settings(*now);
-}
-
-Result<void> Dataplane::set_ports(const Config& config) {
-  std::vector<std::uint32_t> keys(65536);
-  std::iota(keys.begin(), keys.end(), 0u);
-  std::vector<pw_port> ports(keys.size());
-  for (const auto port : config.ports) {
-    ports[port].flags |= PW_PORT_LLM;
-    ports[port].service = service_of_port(port);
-  }
-  for (const auto port : config.decoy_ports) {
-    ports[port].flags |= PW_PORT_DECOY;
-    ports[port].service = PW_SERVICE_DECOY;
-  }
-  for (const auto port : config.ssh_ports) ports[port].flags |= PW_PORT_SSH;
-  __u32 count = static_cast<__u32>(keys.size());
-  // Whole table in one call: a port that stays is never unset in between.
-  if (bpf_map_update_batch(state_->ports.get(), keys.data(), ports.data(), &count, nullptr) != 0) {
-    return fail(errno, "write pw_ports");
-  }
-  return {};
-}
-
-BlockTable& Dataplane::blocks() { return *state_->blocks; }
-
-Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& entry) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_update_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6, &entry, BPF_ANY) != 0) {
-    return fail(errno, "allow " + prefix.to_string());
-  }
-  return {};
-}
-
-Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_delete_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6) != 0 &&
-      errno != ENOENT) {
-    return fail(errno, "stop allowing " + prefix.to_string());
-  }
-  return {};
-}
-
-const WorkerDescriptors& Dataplane::worker_descriptors() const { return state_->worker; }
-
-Result<std::vector<FlowEntry>> Dataplane::flows_of(const IpPrefix& source) const {
-  std::vector<FlowEntry> out;
-  std::vector<pw_flow_key> keys(4096);
-  std::vector<pw_flow> flows(keys.size());
-  std::uint32_t position = 0, next = 0;
-  bool first = true, more = true;
-  while (more) {
-    __u32 count = static_cast<__u32>(keys.size());
-    const int error = bpf_map_lookup_batch(state_->flows.get(), first ? nullptr : &position, &next,
-                                           keys.data(), flows.data(), &count, nullptr);
-    if (error != 0 && errno == ENOSPC) {  // one bucket holds more than the buffer
-      keys.resize(keys.size() * 2);
-      flows.resize(keys.size());
-      continue;
-    }
-    if (error != 0 && errno != ENOENT) return fail(errno, "read pw_flows");
-    more = error == 0;
-    for (__u32 i = 0; i < count; ++i) {
-      if (source.contains(IpAddress::from_abi(keys[i].client))) out.push_back({keys[i], flows[i]});
-    }
-    position = next;
-    first = false;
-  }
-  return out;
 }
 
 }  // namespace probewall

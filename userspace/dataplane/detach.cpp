@@ -47,11 +47,11 @@ Result<void> remove_pins(const std::string& pin_directory) {
 
 Result<bool> detach_interface(const Interface& interface, const Identity& identity,
                               InterfaceSlots& slots) {
-  const auto xdp = detach_xdp(interface.index, identity);
+  auto xdp = detach_xdp(interface.index, identity);
   if (!xdp) return xdp;
   bool any = *xdp;
   for (const TcSide side : {TcSide::kIngress, TcSide::kEgress}) {
-    const auto tc = tc_detach(interface.index, side, identity);
+    auto tc = tc_detach(interface.index, side, identity);
     if (!tc) return tc;
     any |= *tc;
   }

@@ -127,7 +127,7 @@ Result<TcAttached> tc_attach(unsigned ifindex, TcSide side, int program_fd,
 }
 
 Result<bool> tc_detach(unsigned ifindex, TcSide side, const Identity& identity) {
-  const auto ours = tc_is_ours(ifindex, side, identity);
+  auto ours = tc_is_ours(ifindex, side, identity);
   if (!ours || !*ours) return ours;
   const LibbpfMessages messages;
   const auto hook = hook_of(ifindex, point_of(side));

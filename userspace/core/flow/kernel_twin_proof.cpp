@@ -3,6 +3,22 @@
 #include "core/flow/kernel_twin_state.hpp"
 
 namespace probewall {
+namespace {
+
+/// Bytes that overtook the first payload go on waiting when their flow is made anew. (What waited
+/// on an earlier connection stopped with this one's SYN-ACK.) A forged end beyond any window bounds
+/// how long they are waited for, no more.
+void keep_waiting(pw_flow& flow, const pw_flow& old) {
+  if (old.pending_count == old.acked_count) return;
+  flow.pending_count = old.pending_count;
+  flow.acked_count = old.acked_count;
+  flow.pending_end = old.pending_end;
+  if (flow.pending_end - flow.next_seq > PW_PENDING_WINDOW) {
+    flow.pending_end = flow.next_seq + PW_PENDING_WINDOW;
+  }
+}
+
+}  // namespace
 
 void twin::follow_server_ack(pw_flow& flow) {
   if (!(flow.out_flags & PW_FLOW_ACK_ADVANCED)) return;
@@ -50,14 +66,7 @@ pw_flow& KernelTwin::State::create_flow(const Run& run, const Proof& proof) {
     flow.server_seq = proof.isns.server_isn1;
     flow.out_flags = PW_FLOW_ACK_SEEN;
   }
-  // Bytes that overtook the first payload of this very connection go on waiting for their ACK.
-  const pw_flow* old = flows_.find(run.key);
-  if (old != nullptr && proof.anchored && (old->in_flags & PW_FLOW_ANCHORED) &&
-      old->client_isn1 == flow.client_isn1) {
-    flow.pending_end = old->pending_end;
-    flow.pending_count = old->pending_count;
-    flow.acked_count = old->acked_count;
-  }
+  if (const pw_flow* old = flows_.find(run.key)) keep_waiting(flow, *old);
   return flows_.put(run.key, flow);
 }
 

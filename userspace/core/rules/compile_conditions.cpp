@@ -17,7 +17,7 @@ const std::vector<std::string> kRequestKeys{
     "matches_all", "api",    "product",      "auth",          "headers",       "http",
     "body",        "fields", "model_hosted", "model_present", "prompt_length", "max_tokens",
     "messages",    "tools",  "flags",        "port",          "any",           "all",
-    "not"};
+    "not",         "address"};
 const std::vector<std::string> kAuthWords{"none", "bearer", "other"};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
 const std::vector<std::string> kFlagWords{"decoy",   "timed-out", "truncated",
@@ -37,6 +37,17 @@ Condition ranged(Test test, Range range) {
   Condition c;
   c.test = test;
   c.range = range;
+  return c;
+}
+
+Condition address_condition(const Reader& read, const YamlNode& value) {
+  Condition c;
+  c.test = Test::kAddress;
+  for (const YamlNode* word : read.words(value)) {
+    const auto prefix = IpPrefix::parse(read.text(*word));
+    if (!prefix) read.error(*word, "an address or a prefix such as 198.51.100.0/24");
+    c.prefixes.push_back(*prefix);
+  }
   return c;
 }
 
@@ -105,6 +116,7 @@ Condition Compiler::request_condition(const Reader& read, const std::string& key
   if (key == "max_tokens") return ranged(Test::kMaxTokens, read.range(value));
   if (key == "messages") return ranged(Test::kMessages, read.range(value));
   if (key == "tools") return ranged(Test::kTools, read.range(value));
+  if (key == "address") return address_condition(read, value);
   Condition port;
   port.test = Test::kPort;
   for (const YamlNode* word : read.words(value)) {

@@ -79,6 +79,7 @@ enum class Test : std::uint8_t {
   kHeaderCount,
   kHttpMinor,
   kPort,
+  kAddress,  ///< the client lies in one of `prefixes`
   kBodySize,
   kBodyJson,
   kBodyMalformed,
@@ -105,6 +106,7 @@ struct Condition {
   Range range;
   std::string text;
   std::vector<std::uint32_t> list;
+  std::vector<IpPrefix> prefixes;
   std::vector<Condition> children;  ///< kAll, kAny: any number; kNot: one
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/rule_files.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -33,12 +33,16 @@ Result<std::vector<RuleText>> read_directory(const std::string& directory) {
 }  // namespace
 
 Result<std::shared_ptr<const RuleSet>> load_rules(const Config& config) {
+  auto disabled = config.rules.disabled;
   if (config.rules.directory.empty()) {
-    return RuleSet::compile(RuleSet::builtin(), config.rules.disabled, config.rules.shadow);
+    if (!config.feeds.seed || config.feeds.seed_action != FeedAction::kBlock) {
+      disabled.emplace_back("seed-address");
+    }
+    return RuleSet::compile(RuleSet::builtin(), disabled, config.rules.shadow);
   }
   const auto texts = read_directory(config.rules.directory);
   if (!texts) return tl::unexpected(texts.error());
-  return RuleSet::compile(*texts, config.rules.disabled, config.rules.shadow);
+  return RuleSet::compile(*texts, disabled, config.rules.shadow);
 }
 
 }  // namespace probewall

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "dataplane/dataplane.hpp"
+#include "dataplane/identity.hpp"
+#include "dataplane/interface_info.hpp"
+#include "dataplane/interface_slots.hpp"
+#include "dataplane/object_set.hpp"
+#include "dataplane/preflight.hpp"
+#include "dataplane/unique_fd.hpp"
+
+namespace probewall {
+
+using Undo = std::vector<std::function<void()>>;  // steps back, run last first
+
+struct Dataplane::State {
+  Config config;
+  PinDirectory pins;
+  std::optional<InterfaceSlots> slots;
+  std::optional<BlockTable> blocks;
+  UniqueFd settings, ports, allow4, allow6, flows, rings_map, skip, counters, need_wake, perf;
+  std::vector<UniqueFd> rings;
+  WorkerDescriptors worker;
+
+  Result<void> keep_maps(const ObjectSet& objects);
+  Result<void> make_rings();
+  Result<void> attach_tc(const Interface& interface, const ObjectSet& objects,
+                         const Identity& identity, bool& replaced, Undo& undo);
+};
+
+}  // namespace probewall
