@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/connection_ender.hpp"
 
-#include <algorithm>
 #include <cstring>
+#include <vector>
 #include <utility>
 
 #include "daemon/guard_protocol.hpp"
@@ -12,29 +12,12 @@ namespace {
 
 constexpr std::size_t kMaxQueued = 4096;
 
-std::vector<IpAddress> own_addresses(const AllowSet& allow) {
-  std::vector<IpAddress> own;
-  for (const auto& [prefix, entry] : allow.entries()) {
-    if ((entry.reason & PW_ALLOW_OWN_ADDRESS) != 0 && prefix.is_single())
-      own.push_back(prefix.address);
-  }
-  return own;
-}
-
-/// Sockets first: a reset towards a server of this machine is only sent when no socket was found,
-/// which is the case of a container behind address translation.
-std::uint32_t end_connections(const Dataplane& dataplane, const IpPrefix& source,
-                              const std::vector<IpAddress>& own) {
+/// Sockets of this machine are destroyed; flows to servers behind us get a reset (reset_forwarded
+/// leaves servers of this machine out, and finds containers behind address translation).
+std::uint32_t end_connections(const Dataplane& dataplane, const IpPrefix& source) {
   const auto flows = dataplane.flows_of(source);
   const auto destroyed = destroy_sockets(source);
-  if (!flows && !destroyed) return guard::kNotEnded;
-  std::vector<FlowEntry> to_reset;
-  for (const auto& flow : flows ? *flows : std::vector<FlowEntry>{}) {
-    const auto server = IpAddress::from_abi(flow.key.server);
-    const bool local = std::find(own.begin(), own.end(), server) != own.end();
-    if (!local || !destroyed || *destroyed == 0) to_reset.push_back(flow);
-  }
-  const auto reset = to_reset.empty() ? Result<std::uint32_t>{0} : reset_forwarded(to_reset);
+  const auto reset = flows ? reset_forwarded(*flows) : tl::unexpected(flows.error());
   if (!destroyed && !reset) return guard::kNotEnded;
   return (destroyed ? *destroyed : 0) + (reset ? *reset : 0);
 }
@@ -50,9 +33,9 @@ Result<std::unique_ptr<ConnectionEnder>> ConnectionEnder::start(EventLoop& loop,
   return ender;
 }
 
-void ConnectionEnder::end_source(const IpPrefix& source, const AllowSet& allow, OnEnded on_ended) {
-  auto work = [this, source, own = own_addresses(allow), on_ended]() -> Background::Done {
-    const auto count = end_connections(dataplane_, source, own);
+void ConnectionEnder::end_source(const IpPrefix& source, OnEnded on_ended) {
+  auto work = [this, source, on_ended]() -> Background::Done {
+    const auto count = end_connections(dataplane_, source);
     return [on_ended, count] { on_ended(count); };
   };
   if (thread_->post(std::move(work))) return;
@@ -62,6 +45,7 @@ void ConnectionEnder::end_source(const IpPrefix& source, const AllowSet& allow, 
 
 void ConnectionEnder::end_flow(const pw_flow_key& key) {
   auto work = [this, key]() -> Background::Done {
+    if (destroy_socket(key).value_or(false)) return {};
     const auto source = source_of(IpAddress::from_abi(key.client), 128);
     if (auto flows = dataplane_.flows_of(source)) {
       std::erase_if(*flows, [&key](const FlowEntry& f) {

@@ -6,9 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
-#include "daemon/allow_set.hpp"
 #include "daemon/background.hpp"
 #include "dataplane/dataplane.hpp"
 #include "probewall/ip.hpp"
@@ -24,10 +22,9 @@ class ConnectionEnder {
   static Result<std::unique_ptr<ConnectionEnder>> start(EventLoop& loop,
                                                         const Dataplane& dataplane);
 
-  /// Local sockets by SOCK_DESTROY, forwarded flows by a reset towards their server. `allow` tells
-  /// which servers are this machine's own addresses.
-  void end_source(const IpPrefix& source, const AllowSet& allow, OnEnded on_ended);
-  /// One connection; nothing happens when the flow table does not know it.
+  /// Local sockets by SOCK_DESTROY, forwarded flows by a reset towards their server.
+  void end_source(const IpPrefix& source, OnEnded on_ended);
+  /// One connection: the socket of this machine, else a reset when the flow table knows it.
   void end_flow(const pw_flow_key& key);
   std::uint64_t skipped() const { return skipped_; }  ///< not tried: too many were waiting
 
