@@ -22,6 +22,8 @@ constexpr std::int32_t seq_distance(std::uint32_t from, std::uint32_t to) {
   return static_cast<std::int32_t>(to - from);
 }
 constexpr bool seq_before(std::uint32_t a, std::uint32_t b) { return seq_distance(a, b) > 0; }
-constexpr bool seq_at_or_before(std::uint32_t a, std::uint32_t b) { return seq_distance(a, b) >= 0; }
+constexpr bool seq_at_or_before(std::uint32_t a, std::uint32_t b) {
+  return seq_distance(a, b) >= 0;
+}
 
 }  // namespace probewall

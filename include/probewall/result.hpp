@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The environment failing is a Result; hostile input is an enum of its own; a bug of ours is assert.
+// The environment failing is a Result; hostile input is an enum of its own; a bug of ours is
+// assert.
 #pragma once
 
 #include <cstring>

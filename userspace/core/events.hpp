@@ -21,21 +21,23 @@ struct Request {
   Timestamp time{};         ///< packet that carried the last byte this request needed
   Timestamp proven_time{};  ///< packet that proved it; equal to `time` with quick proof
   FlowKey flow;
-  IpPrefix source;          ///< source_of(flow.client, ipv6_prefix)
+  IpPrefix source;  ///< source_of(flow.client, ipv6_prefix)
   RequestHead head;
-  std::string body_prefix;  ///< at most PipelineConfig::bytes_per_request minus the head, chunk framing removed
+  std::string body_prefix;  ///< at most PipelineConfig::bytes_per_request minus the head, chunk
+                            ///< framing removed
   LlmFields llm;
   Api api = Api::kNone;
   Impl impl = Impl::kUnknown;  ///< product whose own path or format this is
   bool proven = false;
-  bool truncated = false;      ///< the cap cut head or body
-  bool head_complete = true;   ///< false: cut or abandoned inside the head
-  bool timed_out = false;      ///< limits.request_time reached before it was complete
-  bool conflicting = false;    ///< segments disagreed about its bytes: counted and shown, never scored
-  bool after_gap = false;      ///< first request after uncaptured bytes
-  bool decoy = false;          ///< sent to a decoy port
+  bool truncated = false;     ///< the cap cut head or body
+  bool head_complete = true;  ///< false: cut or abandoned inside the head
+  bool timed_out = false;     ///< limits.request_time reached before it was complete
+  bool conflicting =
+      false;               ///< segments disagreed about its bytes: counted and shown, never scored
+  bool after_gap = false;  ///< first request after uncaptured bytes
+  bool decoy = false;      ///< sent to a decoy port
   std::uint32_t index_on_flow = 0;  ///< 0 for the first request of its connection
-  std::uint8_t service = 0;    ///< enum pw_service of the port, for metrics
+  std::uint8_t service = 0;         ///< enum pw_service of the port, for metrics
 };
 
 /// First bytes of one answer.
@@ -44,16 +46,21 @@ struct Response {
   Timestamp time{};
   FlowKey flow;
   IpPrefix source;
-  int status = 0;           ///< 100..599
+  int status = 0;  ///< 100..599
   Impl impl = Impl::kUnknown;
   std::string head_and_body_prefix;  ///< at most 1 KiB
-  std::uint32_t bytes = 0;  ///< bytes of the answer seen when this was written
+  std::uint32_t bytes = 0;           ///< bytes of the answer seen when this was written
   std::uint8_t service = 0;
 };
 
 /// DESIGN.md section 1; values are the wire numbers.
 enum class Aim : std::uint8_t {
-  kEndpointDiscovery = 1, kFingerprinting, kOpenAccess, kComputeTheft, kDataOrAction, kMalwareBackend
+  kEndpointDiscovery = 1,
+  kFingerprinting,
+  kOpenAccess,
+  kComputeTheft,
+  kDataOrAction,
+  kMalwareBackend
 };
 
 struct Detection {
@@ -74,12 +81,12 @@ struct Reason {
 
 /// What policy wants done about a source.
 struct Decision {
-  std::string id;          ///< 26 characters, time-ordered
+  std::string id;            ///< 26 characters, time-ordered
   std::uint32_t handle = 0;  ///< in the kernel's block entry; 0: none
   IpPrefix source;
   Action action = Action::kBlock;
-  Timestamp time{};        ///< of the deciding request's proof
-  Duration duration{};     ///< ban length
+  Timestamp time{};     ///< of the deciding request's proof
+  Duration duration{};  ///< ban length
   double score = 0;
   std::vector<Reason> reasons;  ///< rules with their points, largest first
   std::vector<Aim> aims;
@@ -95,17 +102,18 @@ const char* to_string(Suppressed s);
 
 /// Losses and odd input seen by the core; label values of metrics.
 enum class Loss : std::uint8_t {
-  kMalformedRecord,      ///< a record that is not what it claims
-  kFlowEvictedCapacity, kFlowEvictedTimeout,
-  kSegmentDropped,       ///< out-of-order or unproven segment over the flow's bound
-  kUnprovenBytes,        ///< bytes that never got proof
-  kConflictingOverlap,   ///< overlap with different bytes
-  kInvalidHead,          ///< not an HTTP request head
-  kGapBytes,             ///< request bytes the kernel did not capture
-  kSourceEvicted,        ///< source history over its bound
-  kOutsideWindow,        ///< bytes before the anchor or too far ahead
-  kTls,                  ///< connection opens with a TLS record: nothing to read
-  kHttp2,                ///< HTTP/2 preface: not read
+  kMalformedRecord,  ///< a record that is not what it claims
+  kFlowEvictedCapacity,
+  kFlowEvictedTimeout,
+  kSegmentDropped,      ///< out-of-order or unproven segment over the flow's bound
+  kUnprovenBytes,       ///< bytes that never got proof
+  kConflictingOverlap,  ///< overlap with different bytes
+  kInvalidHead,         ///< not an HTTP request head
+  kGapBytes,            ///< request bytes the kernel did not capture
+  kSourceEvicted,       ///< source history over its bound
+  kOutsideWindow,       ///< bytes before the anchor or too far ahead
+  kTls,                 ///< connection opens with a TLS record: nothing to read
+  kHttp2,               ///< HTTP/2 preface: not read
   kResponseUnmatched,
   kCount
 };

@@ -2,8 +2,8 @@
 #include "daemon/connection_ender.hpp"
 
 #include <cstring>
-#include <vector>
 #include <utility>
+#include <vector>
 
 #include "daemon/guard_protocol.hpp"
 

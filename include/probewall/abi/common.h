@@ -11,7 +11,8 @@
 #define PW_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " ABI")
 #endif
 
-/* Raised when a pinned map or a record changes shape; also the name of the pin directory, "v<N>". */
+/* Raised when a pinned map or a record changes shape; also the name of the pin directory, "v<N>".
+ */
 #define PW_ABI_VERSION 1
 
 #define PW_MAX_INTERFACES 16

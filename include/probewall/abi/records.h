@@ -15,7 +15,8 @@ enum pw_record_type {
 };
 
 enum pw_record_flag {
-  /* CAPTURE: these bytes are proven to come from the client's address (DESIGN 2.1, rules 1 and 2). */
+  /* CAPTURE: these bytes are proven to come from the client's address (DESIGN 2.1, rules 1 and 2).
+   */
   PW_RECORD_PROVEN = 1 << 0,
   /* `isn1` holds client_isn+1, remembered from the server's SYN-ACK. */
   PW_RECORD_ANCHORED = 1 << 1,
@@ -37,13 +38,15 @@ enum pw_record_flag {
 };
 
 struct pw_record {
-  __u64 time_ns;           /* CLOCK_MONOTONIC when the packet was seen; replay: pcap time, Unix epoch */
+  __u64 time_ns; /* CLOCK_MONOTONIC when the packet was seen; replay: pcap time, Unix epoch */
   struct pw_flow_key flow;
-  __u32 seq;         /* host order. CAPTURE, RESPONSE: of the first byte that follows; ACK, CLOSE: of the segment */
-  __u32 ack;         /* host order: the segment's acknowledgment field */
+  __u32 seq; /* host order. CAPTURE, RESPONSE: of the first byte that follows; ACK, CLOSE: of the
+                segment */
+  __u32 ack; /* host order: the segment's acknowledgment field */
   __u32 prev_ack;    /* ACK: the server's acknowledgment before this advance */
   __u32 isn1;        /* client_isn+1, valid with PW_RECORD_ANCHORED */
-  __u32 payload_len; /* TCP payload bytes from `seq` to the segment's end; cap_len < payload_len: cut */
+  __u32 payload_len; /* TCP payload bytes from `seq` to the segment's end; cap_len < payload_len:
+                        cut */
   __u32 skip_slot;   /* index into pw_skip for this flow */
   __u32 skip_tag;    /* tag to store there; 0: this flow takes no skip */
   __u16 cap_len;     /* bytes that follow this header */
@@ -51,8 +54,8 @@ struct pw_record {
   __u8 type;         /* enum pw_record_type */
   __u8 abi_version;  /* PW_ABI_VERSION */
   __u8 interface_slot;
-  __u8 service;      /* enum pw_service of the port */
-  __u8 pad[4];       /* zero */
+  __u8 service; /* enum pw_service of the port */
+  __u8 pad[4];  /* zero */
 };
 PW_ASSERT_SIZE(struct pw_record, 88);
 

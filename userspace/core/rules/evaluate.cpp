@@ -127,9 +127,8 @@ bool holds(const Condition& c, const Features& f) {
     case Test::kPort:
       return std::find(c.list.begin(), c.list.end(), f.request->flow.server_port) != c.list.end();
     case Test::kAddress:
-      return std::any_of(c.prefixes.begin(), c.prefixes.end(), [&](const IpPrefix& p) {
-        return p.contains(f.request->flow.client);
-      });
+      return std::any_of(c.prefixes.begin(), c.prefixes.end(),
+                         [&](const IpPrefix& p) { return p.contains(f.request->flow.client); });
     case Test::kModelHosted:
       return has_bit(c.mask, static_cast<std::size_t>(f.hosted));
     case Test::kFieldNumber:
