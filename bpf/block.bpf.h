@@ -46,19 +46,6 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pw_block_lpm6 SEC(".maps");
 
-PW_INLINE __u32 pw_action_rank(__u8 action) {
-  switch (action) {
-    case PW_ACTION_DROP:
-      return 3;
-    case PW_ACTION_RATE_LIMIT:
-      return 2;
-    case PW_ACTION_TAG:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
 /* The clock is read only when an entry that can expire matched: it costs more than the look-up of
  * a cached entry. */
 PW_INLINE bool pw_entry_live(const struct pw_block_entry *entry) {

@@ -8,20 +8,6 @@ namespace {
 
 using guard::Refusal;
 
-/// How much an action takes from a source; a renewal never weakens what is there.
-int strength(std::uint8_t action) {
-  switch (action) {
-    case PW_ACTION_DROP:
-      return 3;
-    case PW_ACTION_RATE_LIMIT:
-      return 2;
-    case PW_ACTION_TAG:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
 std::uint32_t expiry(std::uint32_t boot_s, std::uint64_t seconds) {
   const std::uint64_t at = boot_s + std::min<std::uint64_t>(seconds, PW_NEVER_EXPIRES);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(at, PW_NEVER_EXPIRES - 1));
@@ -31,7 +17,7 @@ std::uint32_t expiry(std::uint32_t boot_s, std::uint64_t seconds) {
 Grant merged(const IpPrefix& prefix, pw_block_entry wanted,
              const std::optional<pw_block_entry>& existing, std::uint32_t boot_s) {
   if (!existing || !in_force(*existing, boot_s)) return {prefix, wanted, true, true};
-  const int gain = strength(wanted.action) - strength(existing->action);
+  const int gain = pw_action_rank(wanted.action) - pw_action_rank(existing->action);
   if (gain < 0 || (gain == 0 && existing->expires_s >= wanted.expires_s)) {
     return {prefix, *existing, false, false};
   }
@@ -54,7 +40,7 @@ std::optional<Refusal> GuardPolicy::objection(const guard::Wish& wish, const IpP
                                               const AllowSet& allow, bool enforcing) const {
   if (prefix.length < (prefix.is_v4() ? 32u : limits_.ipv6_prefix)) return Refusal::kTooWide;
   if (wish.seconds == 0 || wish.seconds > limits_.max_seconds) return Refusal::kTooLong;
-  if (strength(wish.action) == 0) return Refusal::kFailed;
+  if (pw_action_rank(wish.action) == 0) return Refusal::kFailed;
   if (limits_.require_proof && wish.proven != 1) return Refusal::kUnproven;
   if (allow.overlapping(prefix)) return Refusal::kAllowed;
   if (!enforcing && wish.action != PW_ACTION_TAG) return Refusal::kObserve;

@@ -104,19 +104,6 @@ IpPrefix prefix_of(Table table, const Key& key) {
   }
 }
 
-int rank(std::uint8_t action) {
-  switch (action) {
-    case PW_ACTION_DROP:
-      return 3;
-    case PW_ACTION_RATE_LIMIT:
-      return 2;
-    case PW_ACTION_TAG:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
 bool live(const pw_block_entry& entry, std::uint32_t now_s) {
   return entry.expires_s == PW_NEVER_EXPIRES || now_s < entry.expires_s;
 }
@@ -186,7 +173,8 @@ Result<std::optional<BlockRecord>> BlockTable::match(const IpAddress& address,
   const unsigned width = address.is_v4() ? 32 : 128;
   std::optional<BlockRecord> best;
   const auto consider = [&](const pw_block_entry& entry, unsigned length) {
-    if (rank(entry.action) > (best ? rank(best->entry.action) : 0) && live(entry, now_s)) {
+    if (pw_action_rank(entry.action) > (best ? pw_action_rank(best->entry.action) : 0) &&
+        live(entry, now_s)) {
       best = BlockRecord{IpPrefix::of(address, length), entry};
     }
   };

@@ -14,6 +14,20 @@ enum pw_block_action {
   PW_ACTION_TAG = 2,
   PW_ACTION_RATE_LIMIT = 3
 };
+
+/* Which of two entries in force wins: the one that takes more from a source. */
+static inline __attribute__((always_inline)) int pw_action_rank(__u8 action) {
+  switch (action) {
+    case PW_ACTION_DROP:
+      return 3;
+    case PW_ACTION_RATE_LIMIT:
+      return 2;
+    case PW_ACTION_TAG:
+      return 1;
+    default:
+      return 0;
+  }
+}
 enum pw_block_origin {
   PW_ORIGIN_DETECTOR = 0,
   PW_ORIGIN_FEED = 1,
@@ -136,12 +150,13 @@ PW_ASSERT_SIZE(struct pw_settings, 80);
 
 /* ---- numbers of the kernel steps that their software twin shares ---------------------------- */
 
-#define PW_ACK_ADVANCE_MAX (1u << 20) /* bytes one ACK may advance and still count as an advance \
-                                       */
-#define PW_PENDING_WINDOW (1u << 24)  /* bytes past the last ACK that may wait for proof */
-#define PW_ANCHOR_WINDOW (1u << 30)   /* bytes past the ISNs that still belong to that SYN-ACK */
-#define PW_RESPONSE_CAPTURE 768u      /* bytes captured of each answer */
-#define PW_LIMITED_REQUESTS_PER_S 1u  /* bucket of a source whose block entry says RATE_LIMIT */
+#define PW_ACK_ADVANCE_MAX                                                                      \
+  (1u << 20)                         /* bytes one ACK may advance and still count as an advance \
+                                      */
+#define PW_PENDING_WINDOW (1u << 24) /* bytes past the last ACK that may wait for proof */
+#define PW_ANCHOR_WINDOW (1u << 30)  /* bytes past the ISNs that still belong to that SYN-ACK */
+#define PW_RESPONSE_CAPTURE 768u     /* bytes captured of each answer */
+#define PW_LIMITED_REQUESTS_PER_S 1u /* bucket of a source whose block entry says RATE_LIMIT */
 #define PW_LIMITED_BURST 4u
 
 /* ---- flow, proof, source state ------------------------------------------------------------- */

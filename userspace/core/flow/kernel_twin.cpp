@@ -12,19 +12,6 @@ namespace {
 FlowKey client_key(const PacketView& p) { return {p.src, p.dst, p.src_port, p.dst_port}; }
 FlowKey server_key(const PacketView& p) { return {p.dst, p.src, p.dst_port, p.src_port}; }
 
-int action_rank(pw_block_action action) {
-  switch (action) {
-    case PW_ACTION_DROP:
-      return 3;
-    case PW_ACTION_RATE_LIMIT:
-      return 2;
-    case PW_ACTION_TAG:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
 }  // namespace
 
 KernelTwin::State::State(const TwinConfig& config, std::function<void(ByteSpan)> on_record)
@@ -63,7 +50,8 @@ bool KernelTwin::State::judge(Run& run) {
   // The strongest live entry; among equals the longest prefix, which comes first.
   Block best;
   blocks_.visit_covering(run.pkt.src, [&](const Block& entry) {
-    if (action_rank(entry.action) > action_rank(best.action) && entry.live(run.now)) best = entry;
+    if (pw_action_rank(entry.action) > pw_action_rank(best.action) && entry.live(run.now))
+      best = entry;
     return best.action == PW_ACTION_DROP;
   });
   if (judge_entry(run, best)) return true;
