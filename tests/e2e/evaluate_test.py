@@ -26,7 +26,7 @@ def campaign():
 
 
 def ordinary(count):
-    return [post(20 * i, chat_body("llama3.2", "Please shorten paragraph %d of my draft." % i)) for i in range(count)]
+    return [post(100 + 20 * i, chat_body("llama3.2", "Please shorten paragraph %d of my draft." % i)) for i in range(count)]
 
 
 class Evaluate(unittest.TestCase):
@@ -40,8 +40,8 @@ class Evaluate(unittest.TestCase):
         return key, events, sessions.score(key, events)
 
     def test_every_request_is_seen_once_whatever_its_size(self):
-        long_body = {"body": None, "body_repeat": ['{"model":"llama3.2","prompt":"', "lorem ipsum ", 20000, '"}'], "path": "/api/generate"}
-        big = [post(3 * i, None, **long_body) for i in range(5)]
+        long_body = ['{"model":"llama3.2","prompt":"', "lorem ipsum ", 20000, '"}']
+        big = [post(3 * i, None, body_repeat=long_body, path="/api/generate") for i in range(5)]
         key, events, result = self.judge(session("small", "benign", *ordinary(6)), session("big", "benign", *big, *ordinary(3)),
                                          session("probe", "probe", *campaign()), session("six", "benign", *ordinary(4)))
         self.assertEqual(result["requests"], sum(entry["requests"] for entry in key.values()))

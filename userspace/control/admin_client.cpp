@@ -37,9 +37,13 @@ tl::unexpected<Error> no_answer(const std::string& path, int error) {
 Result<admin::Reply> receive(int fd, const std::string& path) {
   admin::Reply reply;
   ssize_t n = 0;
+  // A guard that refuses us answers and closes without reading: the reset is reported once, and the
+  // answer is still there behind it.
+  bool reset = false;
   do {
+    if (n < 0 && errno == ECONNRESET) reset = true;
     n = recv(fd, &reply, sizeof reply, MSG_TRUNC);
-  } while (n < 0 && errno == EINTR);
+  } while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)));
   if (n < 0) return no_answer(path, errno);
   if (n == 0) return no_answer(path, 0);
   if (n != static_cast<ssize_t>(sizeof reply) || reply.magic != admin::kMagic) {
@@ -59,8 +63,9 @@ Result<admin::Reply> AdminClient::call(
   const Connection connection(*fd);
   setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyTime, sizeof kReplyTime);
   setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyTime, sizeof kReplyTime);
-  if (send(*fd, &request, sizeof request, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof request)) {
-    return no_answer(path_, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
+  const auto sent = send(*fd, &request, sizeof request, MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(sizeof request) && errno != EPIPE && errno != ECONNRESET) {
+    return no_answer(path_, errno);
   }
   for (;;) {
     auto reply = receive(*fd, path_);
