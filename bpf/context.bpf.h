@@ -48,7 +48,12 @@ PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return bpf_xdp_get_buff_len(ctx); }
 PW_INLINE long pw_load_bytes(pw_ctx *ctx, __u32 off, void *to, __u32 len) {
   return bpf_skb_load_bytes(ctx, off, to, len);
 }
+#ifdef PW_HOOK_TC_INGRESS
+/* Without a link header in front of the data (see pw_read) the length lacks it. */
+PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return ctx->len + 14 /* ETH_HLEN */; }
+#else
 PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return ctx->len; }
+#endif
 #endif
 
 /* The verifier bounds variable packet offsets by 64 KiB; headers lie far below. */
@@ -60,6 +65,11 @@ PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return ctx->len; }
 PW_INLINE bool pw_read(pw_ctx *ctx, __u32 off, void *to, const __u32 len) {
   void *start = (void *)(long)ctx->data;
   if (off > PW_MAX_HEADER_OFF) return false;
+#ifdef PW_HOOK_TC_INGRESS
+  /* Generic XDP with frags hands tc a packet whose data starts behind its link header (mac_len 0,
+   * seen on 6.18): ask relative to that header, which reaches the linear part. */
+  if (bpf_skb_load_bytes_relative(ctx, off, to, len, BPF_HDR_START_MAC) == 0) return true;
+#endif
   start += off;
   if (start + len <= PW_DATA_END(ctx)) {
     __builtin_memcpy(to, start, len);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* tc ingress: tag -> skb->mark. Always TC_ACT_UNSPEC, so that other filters go on. */
+#define PW_HOOK_TC_INGRESS 1
 #include <linux/pkt_cls.h>
 
 #include "judge.bpf.h"

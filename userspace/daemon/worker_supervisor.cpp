@@ -80,7 +80,7 @@ void WorkerSupervisor::on_exit(int status) {
 void WorkerSupervisor::tick() {
   if (stopping_) return;
   const auto now = monotonic_ns();
-  if (worker_ && now - heartbeat_ns_ > kHungNs) {
+  if (worker_ && now - heartbeat_ns_ > (ready_ ? kHungNs : 12 * kHungNs)) {
     log_line("worker makes no progress: killed");
     heartbeat_ns_ = now;
     kill(worker_->pid(), SIGKILL);  // its end comes by the pidfd
