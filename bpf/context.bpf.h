@@ -63,19 +63,19 @@ PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return ctx->len; }
  * is the usual case and costs a few ns; else by helper, as GSO packets and jumbo frames may keep
  * even headers in fragments. */
 PW_INLINE bool pw_read(pw_ctx *ctx, __u32 off, void *to, const __u32 len) {
-  void *start = (void *)(long)ctx->data;
   if (off > PW_MAX_HEADER_OFF) return false;
 #ifdef PW_HOOK_TC_INGRESS
   /* Generic XDP with frags hands tc a packet whose data starts behind its link header (mac_len 0,
    * seen on 6.18): ask relative to that header, which reaches the linear part. */
-  if (bpf_skb_load_bytes_relative(ctx, off, to, len, BPF_HDR_START_MAC) == 0) return true;
-#endif
-  start += off;
+  return bpf_skb_load_bytes_relative(ctx, off, to, len, BPF_HDR_START_MAC) == 0;
+#else
+  void *start = (void *)(long)ctx->data + off;
   if (start + len <= PW_DATA_END(ctx)) {
     __builtin_memcpy(to, start, len);
     return true;
   }
   return pw_load_bytes(ctx, off, to, len) == 0;
+#endif
 }
 
 /* Addresses lie on 4-byte boundaries wherever the programs keep them, which their type does not
