@@ -17,6 +17,7 @@
 #include "daemon/admin_handler.hpp"
 #include "daemon/guard.hpp"
 #include "daemon/log.hpp"
+#include "daemon/priority.hpp"
 #include "daemon/seed_feed.hpp"
 #include "daemon/worker_paths.hpp"
 
@@ -149,6 +150,9 @@ Result<void> Guard::serve() {
       !done) {
     return done;
   }
+  // After all that takes long, before the worker: its capture threads inherit it.
+  prefer_own_session();
+  run_soon();
   auto ender = ConnectionEnder::start(loop_, *dataplane_);
   if (!ender) return tl::unexpected(ender.error());
   ender_ = std::move(*ender);

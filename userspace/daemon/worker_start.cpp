@@ -13,6 +13,7 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/log.hpp"
+#include "daemon/priority.hpp"
 #include "daemon/worker.hpp"
 #include "daemon/worker_paths.hpp"
 #include "rules_loader/rules_loader.hpp"
@@ -72,6 +73,7 @@ Result<void> Worker::run() {
   if (!boot) return tl::unexpected(boot.error());
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
+  run_in_turn();  // compiling the rules takes long
   Worker worker{std::move(*boot), std::move(*loop)};
   using Step = Result<void> (Worker::*)();
   for (const Step step : {&Worker::open_dataplane, &Worker::open_outputs, &Worker::bind_sockets,
@@ -161,6 +163,7 @@ Result<void> Worker::bind_sockets() {
 }
 
 Result<void> Worker::become_harmless() {
+  run_soon();  // for the capture threads, which start when nobody may ask for it any more
   if (auto done = drop_privileges(identity_); !done) return done;
   // The guard may have died before the death signal was set.
   if (getppid() != boot_.guard_pid) return fail(ESRCH, "the guard is gone");
@@ -241,8 +244,9 @@ Result<void> Worker::start() {
                      loop_.every(std::chrono::seconds{1}, [this] { tick_second(); })}) {
     if (!done) return done;
   }
-  server_->start();
   for (const auto& thread : threads_) thread->start();
+  run_in_turn();
+  server_->start();
   guard::Wish ready;
   ready.type = static_cast<std::uint32_t>(guard::WishType::kReady);
   if (!send(ready)) return fail(EPIPE, "tell the guard");
