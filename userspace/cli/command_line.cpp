@@ -116,6 +116,8 @@ void add_change(CLI::App& app, Parsed& p) {
       ->check(check_duration);
   leaf(*enforce, "confirm", "Keep enforcing after `on --confirm`", p, enforce_confirm);
   leaf(*enforce, "off", "Only observe and count", p, enforce_off);
+  leaf(app, "reload", "Read configuration and rules anew; a mistake leaves the old ones in force",
+       p, reload);
   leaf(app, "detach", "Remove Probewall from all interfaces, blocks included", p, detach);
 }
 

@@ -81,6 +81,8 @@ AdminReplies AdminHandler::handle(const admin::Request& request) {
       return single_reply(detach());
     case admin::Op::kWhy:
       return single_reply(why(*prefix));
+    case admin::Op::kReload:
+      return reload();
   }
   return single_reply(
       failed({"this daemon does not know that order; are both programs of one version?", 0,
@@ -247,6 +249,36 @@ admin::Reply AdminHandler::detach() {
   log_line("operator: detached everywhere, all entries gone; stopping");
   guard_.stop(std::chrono::milliseconds{600});
   return done("detached", *detached);
+}
+
+AdminReplies AdminHandler::reload() {
+  auto known = std::make_shared<std::optional<AdminReplies>>();
+  guard_.reload_->start([known, self = *this](const ReloadOutcome& outcome) {
+    *known = self.reload_replies(outcome);
+    self.guard_.admin_->resume();
+  });
+  return [known]() -> std::optional<admin::Reply> {
+    if (!*known) return std::nullopt;
+    return (**known)();
+  };
+}
+
+AdminReplies AdminHandler::reload_replies(const ReloadOutcome& outcome) const {
+  using Part = std::pair<admin::ReloadPart, std::string>;
+  std::vector<Part> parts;
+  for (const auto& key : outcome.changed) parts.emplace_back(admin::ReloadPart::kChanged, key);
+  for (const auto& key : outcome.restart) parts.emplace_back(admin::ReloadPart::kRestart, key);
+  const auto words = describe(outcome);
+  constexpr std::size_t kPiece = sizeof admin::Reply::message - 8;
+  for (std::size_t at = 0; outcome.error && at < words.size(); at += kPiece)
+    parts.emplace_back(admin::ReloadPart::kError, words.substr(at, kPiece));
+  auto last = outcome.error ? failed({words, 0, outcome.error->status})
+                            : done(words, static_cast<std::uint32_t>(outcome.rules));
+  return list_replies(std::move(parts), last, [](admin::Reply& reply, const Part& part) {
+    reply.exit_status = 0;
+    reply.action = static_cast<std::uint8_t>(part.first);
+    set_message(reply, part.second);
+  });
 }
 
 admin::Reply AdminHandler::why(const IpPrefix& prefix) const {

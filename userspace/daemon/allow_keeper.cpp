@@ -122,6 +122,12 @@ void AllowKeeper::refresh_ssh() {
   });
 }
 
+Result<void> AllowKeeper::reconfigure(const Config& config) {
+  ssh_ports_ = config.ssh_ports;
+  return replace(AllowLayer::kConfig,
+                 never_block_from_config({config.allow, config.trusted_proxies}));
+}
+
 Result<bool> AllowKeeper::operator_add(const IpPrefix& prefix, const std::string& reason) {
   const auto same = [&prefix](const AllowFileEntry& e) { return e.prefix == prefix; };
   if (std::any_of(operator_list_.begin(), operator_list_.end(), same)) return false;

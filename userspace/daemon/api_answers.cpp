@@ -26,11 +26,27 @@ std::uint64_t lost_records(const pw_counters& c) {
 
 const char* version() { return PROBEWALL_VERSION; }
 
+std::shared_ptr<const Config> ApiAnswers::config() const {
+  const std::lock_guard lock{config_mutex_};
+  return config_;
+}
+
+void ApiAnswers::set_config(const Config& config) {
+  auto copy = std::make_shared<const Config>(config);
+  const std::lock_guard lock{config_mutex_};
+  config_ = std::move(copy);
+}
+
+void ApiAnswers::set_reload(ApiReload reload) {
+  const std::lock_guard lock{config_mutex_};
+  reload_ = std::move(reload);
+}
+
 Result<ApiStatus> ApiAnswers::status() {
   ApiStatus s;
   s.version = version();
   s.pid = static_cast<int>(boot_.guard_pid);
-  s.mode = boot_.config.mode == Mode::kEnforce ? "enforce" : "observe";
+  s.mode = config()->mode == Mode::kEnforce ? "enforce" : "observe";
   s.enforcing = mirror_.enforcing();
   s.uptime_s = (monotonic_ns() - boot_.guard_started_ns) / 1'000'000'000;
   s.transport = boot_.rings > 0 ? "ring" : "perf";
@@ -53,6 +69,12 @@ Result<ApiStatus> ApiAnswers::status() {
   s.requests = recorder_.requests();
   s.detections = recorder_.detections();
   s.warnings = warnings_;
+  {
+    const std::lock_guard lock{config_mutex_};
+    s.reload = reload_;
+  }
+  if (s.reload && !s.reload->successful)
+    s.warnings.push_back("the last reload failed: " + s.reload->message);
   if (s.records_lost > 0) {
     s.warnings.push_back(std::to_string(s.records_lost) +
                          " records were lost before they were read; raise capture.memory");
@@ -101,8 +123,8 @@ ApiDecision ApiAnswers::decision_of(const StoredDecision& row) const {
 Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   ApiWhy w;
   w.ip = ip;
-  w.source = source_of(ip, boot_.config.block.ipv6_prefix);
-  w.threshold = boot_.config.block.threshold;
+  w.source = source_of(ip, config()->block.ipv6_prefix);
+  w.threshold = config()->block.threshold;
   w.enforcing = mirror_.enforcing();
   const auto scored = report(w.source);
   w.score = scored.score;
@@ -199,7 +221,7 @@ Result<std::vector<ApiSourceRow>> ApiAnswers::sources(std::size_t limit) {
   return rows;
 }
 
-Result<std::string> ApiAnswers::config_toml() { return to_toml(boot_.config); }
+Result<std::string> ApiAnswers::config_toml() { return to_toml(*config()); }
 
 void ApiAnswers::refresh_metrics() {
   PipelineStats all;
@@ -218,11 +240,12 @@ void ApiAnswers::refresh_metrics() {
     m.set_pipeline(all);
     m.set_enforcing(mirror_.enforcing());
     m.set_bans(active, mirror_.enforcing() ? mirror_.enforced() : 0);
-    const auto& block = boot_.config.block;
+    const auto now = config();
+    const auto& block = now->block;
     m.set_map(MapName::kBlock, mirror_.enforced(),
               2ull * (block.max_addresses + block.max_prefixes));
     m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_count());
-    m.set_map(MapName::kSources, all.sources_active, boot_.config.memory.max_sources);
+    m.set_map(MapName::kSources, all.sources_active, config()->memory.max_sources);
   });
 }
 

@@ -62,10 +62,11 @@ void Guard::on_signal() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGHUP) {
-      // Log rotation: the worker opens its event file again, but may not make one in root's
-      // directory.
+      // For log rotation, the worker opens its event file again, but may not make one in root's
+      // directory. For changed files: a reload.
       if (auto made = prepare_event_file(config_, identity_); !made) log_line(made.error().message);
       if (worker_->pid() > 0) kill(worker_->pid(), SIGHUP);
+      reload_->start({});
       continue;
     }
     return stop(kStopPatience);
@@ -120,6 +121,8 @@ void Guard::on_wish(const guard::Wish& wish) {
       return on_ban_wish(wish);
     case guard::WishType::kEndFlow:
       return on_end_flow_wish(wish);
+    case guard::WishType::kPrepared:
+      return reload_->on_prepared(wish);
     default:
       return refuse(wish, guard::Refusal::kFailed);
   }
@@ -211,6 +214,7 @@ Result<void> Guard::set_enforcing(bool on) {
 
 void Guard::tick_fast() {
   worker_->tick();
+  reload_->tick();
   feed_backlog();
   if (revert_at_ns_ && monotonic_ns() >= *revert_at_ns_) {
     revert_at_ns_.reset();

@@ -16,6 +16,7 @@
 #include "daemon/connection_ender.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/guard_policy.hpp"
+#include "daemon/guard_reload.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/worker_supervisor.hpp"
@@ -28,12 +29,14 @@ class Guard {
   /// Attaches, starts the worker and serves until SIGTERM, SIGINT or an operator's detach. Blocks
   /// and attachments stay behind, except after a detach. On an error nothing new stays attached.
   /// kReported: the worker has already said why.
-  static Result<void> run(const Config& config);
+  /// `load` reads the configuration again, for a reload; it runs in a helper thread.
+  static Result<void> run(const Config& config, LoadConfig load);
 
  private:
   friend class AdminHandler;
+  friend class GuardReload;
 
-  explicit Guard(const Config& config, EventLoop loop);
+  explicit Guard(const Config& config, LoadConfig load, EventLoop loop);
 
   // guard_start.cpp
   Result<void> start();
@@ -65,6 +68,8 @@ class Guard {
   GuardNow now() const;
 
   Config config_;
+  LoadConfig load_;
+  std::vector<RuleText> rules_;  ///< texts in force; empty: the built-in rules
   EventLoop loop_;
   std::optional<InstanceLock> lock_;
   WorkerIdentity identity_;
@@ -77,6 +82,7 @@ class Guard {
   std::unique_ptr<ConnectionEnder> ender_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<WorkerSupervisor> worker_;
+  std::unique_ptr<GuardReload> reload_;
   UniqueFd signals_;
   bool enforcing_ = true;
   bool started_ = false;
@@ -94,6 +100,9 @@ std::uint64_t seconds_left(const pw_block_entry& entry, std::uint32_t boot_s);
 /// A note about one entry.
 guard::Note entry_note(guard::NoteType type, const IpPrefix& prefix, const pw_block_entry& entry,
                        std::uint32_t boot_s);
+
+/// What the configuration allows the worker to ask for.
+GuardLimits limits_of(const Config& config);
 
 /// Message of an Error that a child process has already printed.
 inline constexpr const char* kReported = "";

@@ -20,11 +20,14 @@
 #include "daemon/priority.hpp"
 #include "daemon/seed_feed.hpp"
 #include "daemon/worker_paths.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::chrono::milliseconds kFastTick{100};
+
+}  // namespace
 
 GuardLimits limits_of(const Config& config) {
   return {static_cast<std::uint64_t>(config.block.max.count()),
@@ -35,9 +38,7 @@ GuardLimits limits_of(const Config& config) {
           config.require_proof};
 }
 
-}  // namespace
-
-Result<void> Guard::run(const Config& config) {
+Result<void> Guard::run(const Config& config, LoadConfig load) {
   if (geteuid() != 0) {
     return fail(
         ExitStatus::kPermission,
@@ -45,17 +46,18 @@ Result<void> Guard::run(const Config& config) {
   }
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
-  Guard guard{config, std::move(*loop)};
+  Guard guard{config, std::move(load), std::move(*loop)};
   auto started = guard.start();
   if (started) started = guard.loop_.run();
+  guard.reload_.reset();
   guard.worker_.reset();
   if (started && guard.failure_) started = tl::unexpected(*guard.failure_);
   if (!started && !guard.started_) guard.undo_attachments();
   return started;
 }
 
-Guard::Guard(const Config& config, EventLoop loop)
-    : config_(config), loop_(std::move(loop)), policy_(limits_of(config)) {}
+Guard::Guard(const Config& config, LoadConfig load, EventLoop loop)
+    : config_(config), load_(std::move(load)), loop_(std::move(loop)), policy_(limits_of(config)) {}
 
 Result<void> Guard::start() {
   started_ns_ = monotonic_ns();
@@ -65,6 +67,10 @@ Result<void> Guard::start() {
   auto lock = InstanceLock::take(config_.paths.runtime_directory, config_.paths.pin_directory);
   if (!lock) return tl::unexpected(lock.error());
   lock_ = std::move(*lock);
+  auto rules = read_rules(config_);
+  if (!rules) return tl::unexpected(rules.error());
+  rules_ = std::move(*rules);
+  const auto configured = config_;
   if (config_.interfaces.empty()) {
     auto found = default_route_interface();
     if (!found) return tl::unexpected(found.error());
@@ -74,6 +80,9 @@ Result<void> Guard::start() {
   if (auto opened = open_dataplane(); !opened) return opened;
   if (auto attached = attach_all(); !attached) return attached;
   if (auto watched = watch_signals(); !watched) return watched;
+  auto reload = GuardReload::make(*this, configured);
+  if (!reload) return tl::unexpected(reload.error());
+  reload_ = std::move(*reload);
   return serve();
 }
 
@@ -164,18 +173,18 @@ Result<void> Guard::serve() {
 
   worker_ = std::make_unique<WorkerSupervisor>(
       loop_, dataplane_->worker_descriptors(),
-      WorkerSupervisor::Handlers{[this] { return boot(); }, [this] { on_worker_ready(); },
-                                 [this](const guard::Wish& wish) { on_wish(wish); },
-                                 [this](int status) {
-                                   failure_ = Error{kReported, 0, ExitStatus::kFailed};
-                                   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
-                                     failure_->status =
-                                         static_cast<ExitStatus>(WEXITSTATUS(status));
-                                   } else {
-                                     failure_->message = "the worker died while it started";
-                                   }
-                                   loop_.stop();
-                                 }});
+      WorkerSupervisor::Handlers{
+          [this] { return boot(); }, [this] { on_worker_ready(); },
+          [this] { reload_->on_worker_gone(); }, [this](const guard::Wish& wish) { on_wish(wish); },
+          [this](int status) {
+            failure_ = Error{kReported, 0, ExitStatus::kFailed};
+            if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+              failure_->status = static_cast<ExitStatus>(WEXITSTATUS(status));
+            } else {
+              failure_->message = "the worker died while it started";
+            }
+            loop_.stop();
+          }});
   if (auto started = worker_->start(); !started) return started;
   if (auto done = loop_.every(kFastTick, [this] { tick_fast(); }); !done) return done;
   return loop_.every(std::chrono::seconds{1}, [this] { tick_second(); });
@@ -184,6 +193,7 @@ Result<void> Guard::serve() {
 WorkerBoot Guard::boot() const {
   WorkerBoot boot;
   boot.config = config_;
+  boot.rules = rules_;
   boot.interfaces = attached_;
   boot.rings = static_cast<std::uint32_t>(dataplane_->worker_descriptors().rings.size());
   boot.enforcing = enforcing_;
