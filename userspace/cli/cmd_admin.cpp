@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/offline.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 #include "config/units.hpp"
@@ -104,7 +105,8 @@ int detach(const Context& context) {
   if (reply) {
     count = reply->count;
   } else {
-    if (!is_dead(reply.error()) || !is_root()) return report(reply.error());
+    const auto pins = take_pins(context, reply.error());
+    if (!pins) return report(pins.error());
     const auto detached = detach_everything(context.config_or_default().paths.pin_directory);
     if (!detached) return report(detached.error());
     notice("probewalld is not running; detached by way of the pinned state");

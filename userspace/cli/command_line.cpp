@@ -145,7 +145,8 @@ void add_local(CLI::App& app, Parsed& p) {
 }
 
 /// Subcommands and long options of every level, for completion.
-void collect(const CLI::App& app, std::vector<std::string> path, std::vector<CompletionWord>& out) {
+void collect(const CLI::App& app, const std::vector<std::string>& path,
+             std::vector<CompletionWord>& out) {
   CompletionWord entry{path, {}};
   const auto subs = app.get_subcommands([](const CLI::App*) { return true; });
   for (const auto* sub : subs) entry.words.push_back(sub->get_name());

@@ -60,6 +60,8 @@ const ListCodec<PrefixCodec> kPrefixes{{}, 65536};
 const TextCodec kPath{"a path from the root, such as /run/probewall", is_absolute};
 const ListCodec<TextCodec> kRuleIds{{"a rule's id", is_rule_id}, 4096};
 
+// A member's name cannot stand in parentheses.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define PW_AT(member) \
   [](auto& c) -> auto& { return c.member; }
 

@@ -225,7 +225,8 @@ admin::Reply AdminHandler::enforce(bool on, std::uint64_t confirm_seconds) {
   if (confirm_seconds > kLongestConfirm) {
     return failed({"confirm within a day at most", 0, ExitStatus::kUsage});
   }
-  if (auto set = guard_.set_enforcing(on); !set) return failed(set.error());
+  if (auto set = guard_.set_enforcing(on, on ? confirm_seconds : 0); !set)
+    return failed(set.error());
   guard_.revert_at_ns_.reset();
   std::string words = on ? "enforcing" : "observing only: nothing is dropped";
   if (on && confirm_seconds > 0) {
@@ -238,6 +239,9 @@ admin::Reply AdminHandler::enforce(bool on, std::uint64_t confirm_seconds) {
 
 admin::Reply AdminHandler::confirm() {
   const bool waited = guard_.revert_at_ns_.has_value();
+  if (waited) {
+    if (auto set = guard_.set_enforcing(true); !set) return failed(set.error());
+  }
   guard_.revert_at_ns_.reset();
   return done(waited ? "confirmed: enforcing goes on" : "nothing waited for a confirmation",
               waited ? 1 : 0);

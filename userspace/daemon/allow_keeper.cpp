@@ -64,9 +64,11 @@ Result<void> AllowKeeper::follow(EventLoop& loop, OnChange on_change) {
   auto scanner = Background::start(loop, 4);
   if (!scanner) return tl::unexpected(scanner.error());
   scanner_ = std::move(*scanner);
-  return loop.add(watch_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
+  auto followed = loop.add(watch_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
     if (watch_->drain()) refresh_network();
   });
+  refresh_network();  // what changed between fill() and the watch
+  return followed;
 }
 
 Result<void> AllowKeeper::replace(AllowLayer layer, const std::vector<NeverBlock>& entries) {

@@ -22,6 +22,22 @@ std::uint64_t lost_records(const pw_counters& c) {
   return std::accumulate(std::begin(c.records_lost), std::end(c.records_lost), std::uint64_t{0});
 }
 
+ApiInterface interface_of(const AttachReport& report, const std::optional<MirrorInterface>& now) {
+  if (!now) {
+    return {report.interface,
+            report.native ? "native" : "generic",
+            to_string(report.kind),
+            report.why,
+            {}};
+  }
+  if (!now->attached) return {report.interface, "off", "", now->why, {}};
+  return {report.interface,
+          now->native ? "native" : "generic",
+          to_string(static_cast<AttachKind>(now->kind)),
+          now->why,
+          {}};
+}
+
 }  // namespace
 
 const char* version() { return PROBEWALL_VERSION; }
@@ -50,13 +66,11 @@ Result<ApiStatus> ApiAnswers::status() {
   s.enforcing = mirror_.enforcing();
   s.uptime_s = (monotonic_ns() - boot_.guard_started_ns) / 1'000'000'000;
   s.transport = boot_.rings > 0 ? "ring" : "perf";
-  for (const auto& report : boot_.interfaces) {
+  for (std::size_t n = 0; n < boot_.interfaces.size(); ++n) {
+    const auto& report = boot_.interfaces[n];
     const auto counters = counters_.sum(report.slot);
-    ApiInterface i{report.interface,
-                   report.native ? "native" : "generic",
-                   to_string(report.kind),
-                   report.why,
-                   {}};
+    auto i = interface_of(report, mirror_.interface(n));
+    if (i.xdp_mode == "off") s.warnings.push_back(i.why);
     for (std::size_t v = 0; v < PW_VERDICT_COUNT; ++v) {
       i.packets[metrics::kVerdicts[v]] = std::accumulate(
           std::begin(counters.packets[v]), std::end(counters.packets[v]), std::uint64_t{0});
@@ -68,7 +82,7 @@ Result<ApiStatus> ApiAnswers::status() {
   s.bans_enforced = mirror_.enforcing() ? mirror_.enforced() : 0;
   s.requests = recorder_.requests();
   s.detections = recorder_.detections();
-  s.warnings = warnings_;
+  s.warnings.insert(s.warnings.end(), warnings_.begin(), warnings_.end());
   {
     const std::lock_guard lock{config_mutex_};
     s.reload = reload_;

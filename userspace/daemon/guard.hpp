@@ -17,6 +17,7 @@
 #include "daemon/event_loop.hpp"
 #include "daemon/guard_policy.hpp"
 #include "daemon/guard_reload.hpp"
+#include "daemon/hook_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/worker_supervisor.hpp"
@@ -42,7 +43,9 @@ class Guard {
   Result<void> start();
   Result<void> open_dataplane();
   Result<void> attach_all();
-  void undo_attachments();
+  void detach_unconfigured();
+  Result<void> fill_tables();
+  void undo_start();
   Result<void> watch_signals();
   Result<void> serve();
   void describe_start() const;
@@ -63,7 +66,8 @@ class Guard {
   void feed_backlog();
   void resend_after_loss();
   void send_gauges();
-  Result<void> set_enforcing(bool on);
+  Result<void> set_enforcing(bool on, std::uint64_t seconds = 0);
+  void on_hook_change(std::size_t index, const AttachReport& report, bool attached);
   void stop(std::chrono::milliseconds patience);
   GuardNow now() const;
 
@@ -75,7 +79,9 @@ class Guard {
   WorkerIdentity identity_;
   std::unique_ptr<Dataplane> dataplane_;
   bool fresh_pins_ = false;  ///< there was no kernel state before this start
+  std::optional<Dataplane::Policy> earlier_policy_;  ///< in force before this start
   std::vector<AttachReport> attached_;
+  std::unique_ptr<HookKeeper> hooks_;
   std::unique_ptr<AllowKeeper> allow_;
   GuardPolicy policy_;
   std::optional<BlockLedger> ledger_;

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -20,6 +21,7 @@
 #include "daemon/priority.hpp"
 #include "daemon/seed_feed.hpp"
 #include "daemon/worker_paths.hpp"
+#include "dataplane/hook_check.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
@@ -52,7 +54,7 @@ Result<void> Guard::run(const Config& config, LoadConfig load) {
   guard.reload_.reset();
   guard.worker_.reset();
   if (started && guard.failure_) started = tl::unexpected(*guard.failure_);
-  if (!started && !guard.started_) guard.undo_attachments();
+  if (!started && !guard.started_) guard.undo_start();
   return started;
 }
 
@@ -77,8 +79,18 @@ Result<void> Guard::start() {
     config_.interfaces = {*found};
   }
   if (auto made = prepare_storage(config_, identity_); !made) return made;
+  // Before anything is changed: what is in force may be an earlier daemon's, and must stay as it is
+  // when this start cannot succeed.
+  if (auto free = check_hooks(config_.interfaces, config_.paths.pin_directory); !free) return free;
   if (auto opened = open_dataplane(); !opened) return opened;
-  if (auto attached = attach_all(); !attached) return attached;
+  // On empty tables the exceptions come first. On pinned ones the earlier policy is in force: it
+  // goes on until every interface is taken over.
+  using Step = Result<void> (Guard::*)();
+  const Step fill = &Guard::fill_tables, attach = &Guard::attach_all;
+  for (const Step step : {fresh_pins_ ? fill : attach, fresh_pins_ ? attach : fill}) {
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  detach_unconfigured();
   if (auto watched = watch_signals(); !watched) return watched;
   auto reload = GuardReload::make(*this, configured);
   if (!reload) return tl::unexpected(reload.error());
@@ -94,8 +106,16 @@ Result<void> Guard::open_dataplane() {
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);
 
-  const auto earlier = dataplane_->settings();
-  auto settings = settings_from(config_, earlier ? std::optional{*earlier} : std::nullopt);
+  if (fresh_pins_) return {};
+  auto earlier = dataplane_->policy();
+  if (!earlier) return tl::unexpected(earlier.error());
+  earlier_policy_ = std::move(*earlier);
+  return {};
+}
+
+Result<void> Guard::fill_tables() {
+  auto settings = settings_from(
+      config_, earlier_policy_ ? std::optional{earlier_policy_->settings} : std::nullopt);
   if (!settings) return tl::unexpected(settings.error());
   enforcing_ = config_.mode == Mode::kEnforce;
   settings->enforcing = enforcing_ ? 1 : 0;
@@ -121,15 +141,40 @@ Result<void> Guard::attach_all() {
     if (!report) return tl::unexpected(report.error());
     attached_.push_back(std::move(*report));
   }
+  dataplane_->keep_resized_tables();
   return {};
 }
 
-void Guard::undo_attachments() {
+/// An interface that left the configuration must not go on dropping unseen.
+void Guard::detach_unconfigured() {
+  const auto pinned = pinned_attachments(config_.paths.pin_directory);
+  if (!pinned) return log_line("earlier attachments not looked at: " + pinned.error().message);
+  for (const auto& earlier : *pinned) {
+    const auto& wanted = config_.interfaces;
+    if (std::find(wanted.begin(), wanted.end(), earlier.interface) != wanted.end()) continue;
+    auto detached = dataplane_->detach(earlier.interface);
+    log_line(earlier.interface + (detached ? ": detached, as it is not configured any more"
+                                           : ": not configured any more, but still attached: " +
+                                                 detached.error().message));
+  }
+}
+
+void Guard::undo_start() {
+  bool taken_over = false;
   for (const auto& report : attached_) {
-    if (report.replaced) continue;  // it filtered before we came, and goes on
+    if (report.replaced) {  // it filtered before we came, and goes on
+      taken_over = true;
+      continue;
+    }
     if (auto detached = dataplane_->detach(report.interface); !detached) {
       log_line("left attached: " + detached.error().message);
     }
+  }
+  if (dataplane_ && earlier_policy_) {
+    if (auto restored = dataplane_->restore(*earlier_policy_); !restored) {
+      log_line("earlier settings not restored: " + restored.error().message);
+    }
+    if (!taken_over) dataplane_->undo_resized_tables();
   }
   if (!fresh_pins_ || !dataplane_) return;
   admin_.reset();
@@ -170,6 +215,12 @@ Result<void> Guard::serve() {
       [this](const admin::Request& request) { return AdminHandler{*this}.handle(request); });
   if (!admin) return tl::unexpected(admin.error());
   admin_ = std::move(*admin);
+
+  hooks_ = std::make_unique<HookKeeper>(
+      *dataplane_, config_.paths.pin_directory, attached_,
+      [this](std::size_t index, const AttachReport& report, bool attached) {
+        on_hook_change(index, report, attached);
+      });
 
   worker_ = std::make_unique<WorkerSupervisor>(
       loop_, dataplane_->worker_descriptors(),

@@ -125,6 +125,14 @@ void Worker::on_note(const guard::Note& note) {
       while (refusals_[note.handle] < note.count)
         count_refusal(static_cast<guard::Refusal>(note.handle));
       return;
+    case guard::NoteType::kInterface:
+      if (note.handle < boot_.interfaces.size()) {
+        recorder_->with_metrics([&](Metrics& m) {
+          m.set_attached(boot_.interfaces[note.handle].interface, note.action != 0,
+                         note.count != 0);
+        });
+      }
+      return;
     case guard::NoteType::kEnforcing:
       if (!was_enforcing && mirror_.enforcing()) enforce_observed();
       return;
