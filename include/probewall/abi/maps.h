@@ -173,7 +173,8 @@ PW_ASSERT_SIZE(struct pw_synack_slot, 16);
 enum pw_flow_in_flag {
   PW_FLOW_PROVEN = 1 << 0,
   PW_FLOW_ANCHORED = 1 << 1,
-  PW_FLOW_BUDGET_SPENT = 1 << 2
+  PW_FLOW_BUDGET_SPENT = 1 << 2,
+  PW_FLOW_HTTP2 = 1 << 3 /* the client's HTTP/2 preface was seen: HEADERS frames are requests */
 };
 enum pw_flow_out_flag { PW_FLOW_ACK_SEEN = 1 << 0, PW_FLOW_ACK_ADVANCED = 1 << 1 };
 struct pw_flow { /* pw_flows: LRU_HASH[pw_flow_key]; sequence numbers in host order */
