@@ -75,7 +75,7 @@ SCANNERS = (
     Scanner("ffuf, a browser's user agent", lambda _: ["ffuf", "-s", "-t", "10", "-H", "User-Agent: " + BROWSER, "-w", WORDS,
                                                          "-u", at.OLLAMA + "/FUZZ"], short=False),
     Scanner("gobuster, random user agent", lambda _: ["gobuster", "dir", "-q", "-t", "10", "--random-agent", "-w", WORDS,
-                                                        "-u", at.KEYED], short=False),
+                                                        "-u", at.LLAMA], short=False),
 )
 
 
