@@ -38,11 +38,9 @@ def say(text):
 
 def captures():
     """Kind -> (file, requests); made once for each version of the generator."""
-    source, program = HERE / "captures.cpp", WORK / "captures"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        WORK.mkdir(parents=True, exist_ok=True)
-        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program, source], check=True)
-    made = {}
+    subprocess.run(["ninja", "-C", BIN.parent, "--quiet", "probewall-captures"], check=True, stdout=sys.stderr)
+    WORK.mkdir(parents=True, exist_ok=True)
+    program, made = BIN / "probewall-captures", {}
     for kind in (*KINDS, "tiny"):
         path, counted = WORK / (kind + ".pcap"), WORK / (kind + ".requests")
         if not counted.exists() or counted.stat().st_mtime < program.stat().st_mtime:
@@ -167,9 +165,11 @@ def rounded(value):
     return float("%.4g" % value)
 
 
-def race(figures, files, contestants, rounds):
-    """All contestants on all captures, in turns."""
+def race(figures, files, contestants, rounds, tiny):
+    """All contestants on all captures, in turns; before each round their start alone, on a capture of one request."""
     for turn in range(rounds):
+        for name, contestant in contestants.items():
+            figures.add(name + "_start", "CPU s", run(contestant, tiny)[0])
         for kind, (capture, requests) in files.items():
             for name, contestant in contestants.items():
                 if name == "tshark" and (turn or kind != next(iter(files))):
@@ -263,7 +263,7 @@ def main():
         own = {pathlib.Path(text.rpartition("=")[0]).stem: (pathlib.Path(text.rpartition("=")[0]).resolve(), int(text.rpartition("=")[2]))
                for text in arguments.capture}
         raced = {kind: files[kind] for kind in KINDS} | own
-        race(figures, raced, contestants, arguments.rounds)
+        race(figures, raced, contestants, arguments.rounds, files["tiny"][0])
         judge_race(figures, raced, contestants)
         many_rules(figures, files, min(3, arguments.rounds))
     except (BenchError, OSError, subprocess.CalledProcessError, KeyboardInterrupt) as error:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes capture files with chat requests to an LLM server, for scripts/bench replay.
+// Writes capture files with chat requests to an LLM server, for scripts/bench replay and for tests
+// of exact counts.
 //
-//   captures probes|mixed|hard|tiny FILE
+//   probewall-captures probes|mixed|hard|tiny FILE
 //
 // probes: 100,000 connections, one short request each. mixed: 50,000 connections, one request each,
 // 60 % short, 30 % as an SDK sends them, 10 % long. hard: the mixed kinds, one to four requests on
@@ -308,7 +309,8 @@ int main(int argc, char** argv) {
                                : kKinds.end();
   std::FILE* file = kind == kKinds.end() ? nullptr : std::fopen(argv[2], "wb");
   if (file == nullptr) {
-    std::fprintf(stderr, "usage: captures probes|mixed|hard|tiny FILE (which must be writable)\n");
+    std::fprintf(
+        stderr, "usage: probewall-captures probes|mixed|hard|tiny FILE (which must be writable)\n");
     return 2;
   }
   const auto requests = write_capture(*kind, file);
