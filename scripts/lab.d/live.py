@@ -72,8 +72,13 @@ class Show:
             address = self.lab.add_host(node)
             process = self.lab.spawn(node, client.argv(self.seconds), log=node, env=cast.environment())
             self.clients.append((client, address, node, process))
-        wait_until(lambda: all(self.tail.read().requests[address] for _, address, _, _ in self.clients),
-                   "every client has sent something", 60)
+        # One that ended already is judged with the others.
+        wait_until(lambda: not self.silent(), "every client has sent something", 120)
+
+    def silent(self):
+        self.tail.read()
+        return [client.name for client, address, _, process in self.clients
+                if not self.tail.requests[address] and process.poll() is None]
 
     def end_clients(self):
         rows = []
