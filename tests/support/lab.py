@@ -13,6 +13,7 @@ when the owner is interrupted; what a killed owner left is removed by the next L
 import atexit
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
 import shutil
@@ -32,6 +33,8 @@ UPSTREAM4, UPSTREAM6 = "192.0.2.1", "2001:db8:2::1"
 SERVER4, SERVER6 = "10.77.0.10", "fd77::10"
 # Further source addresses, any of which the scanner's programs may bind to.
 CROWD4, CROWD6 = "198.18.0.0/16", "2001:db8:f000::/40"
+# add_host() gives its nodes the networks 198.19.1.0/24, 198.19.2.0/24, ...
+HOSTS4 = "198.19.%d.%d"
 
 WAIT_SECONDS = 20.0
 
@@ -94,6 +97,7 @@ class Lab:
         self.bpffs = self.dir / "bpf"
         self.keep = keep
         self.processes = []
+        self._hosts = itertools.count(1)  # add_host may be called from several threads
         self._open = True
         atexit.register(self.close)
         self.dir.mkdir(parents=True)
@@ -131,13 +135,16 @@ class Lab:
             run(["ip", "link", "add", a_if, "netns", self.ns(a), "type", "veth",
                  "peer", "name", b_if, "netns", self.ns(b)])
         for node in NODES:
-            # rp_filter off and forwarding on: forged sources must get through, as they do outside.
-            # accept_dad off: an address is usable at once. ip_nonlocal_bind: the crowd's addresses can be bound.
-            self.run(node, ["sh", "-c", "cd /proc/sys/net && for f in ipv4/conf/*/rp_filter; do echo 0 >$f; done;"
-                            " for f in ipv6/conf/*/accept_dad; do echo 0 >$f; done;"
-                            " echo 1 >ipv4/ip_forward; echo 1 >ipv6/conf/all/forwarding; echo 1 >ipv6/ip_nonlocal_bind"])
-            self._ip(node, "link set lo up")
+            self._be_open(node)
         self._addresses()
+
+    def _be_open(self, node):
+        # rp_filter off and forwarding on: forged sources must get through, as they do outside.
+        # accept_dad off: an address is usable at once. ip_nonlocal_bind: the crowd's addresses can be bound.
+        self.run(node, ["sh", "-c", "cd /proc/sys/net && for f in ipv4/conf/*/rp_filter; do echo 0 >$f; done;"
+                        " for f in ipv6/conf/*/accept_dad; do echo 0 >$f; done;"
+                        " echo 1 >ipv4/ip_forward; echo 1 >ipv6/conf/all/forwarding; echo 1 >ipv6/ip_nonlocal_bind"])
+        self._ip(node, "link set lo up")
 
     def _addresses(self):
         self._host("scanner", "eth0", SCANNER4, SCANNER6, "203.0.113.1", "2001:db8:66::1")
@@ -163,6 +170,21 @@ class Lab:
         if via4:
             self._ip(node, "route add default via %s" % via4)
             self._ip(node, "-6 route add default via %s" % via6)
+
+    def add_host(self, name):
+        """One more node on the internet, with an IPv4 address of its own, which is returned. For programs that
+        cannot be told which source address to use."""
+        number = next(self._hosts)
+        here, there, outer = HOSTS4 % (number, 2), HOSTS4 % (number, 1), "to-host%d" % number
+        run(["ip", "netns", "add", self.ns(name)])
+        run(["ip", "link", "add", "eth0", "netns", self.ns(name), "type", "veth",
+             "peer", "name", outer, "netns", self.ns("internet")])
+        self._ip(name, "link set lo up")
+        for node, device, address in ((name, "eth0", here), ("internet", outer, there)):
+            self._ip(node, "link set %s up" % device)
+            self._ip(node, "addr add %s/24 dev %s" % (address, device))
+        self._ip(name, "route add default via %s" % there)
+        return here
 
     def _ip(self, node, words):
         run(["ip", "-n", self.ns(node)] + words.split())
@@ -264,10 +286,9 @@ class Lab:
 
 def remove_tag(tag):
     """Removes every trace of the lab `tag`; a part that is already gone is no error."""
-    names = ["probewall-%s-%s" % (tag, node) for node in NODES]
-    here = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
-    for name in names:
-        if name not in here:
+    here = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+    for name in here:
+        if not name.startswith("probewall-%s-" % tag):
             continue
         for pid in run(["ip", "netns", "pids", name], check=False).stdout.split():
             with contextlib.suppress(ProcessLookupError):

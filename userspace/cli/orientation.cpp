@@ -8,7 +8,7 @@
 namespace probewall {
 namespace {
 
-constexpr std::size_t kSlots = 1u << 17;
+constexpr std::size_t kBuckets = 1u << 15;
 constexpr std::size_t kMaxMethod = 20;
 
 bool begins_with_request_line(std::string_view text) {
@@ -45,20 +45,25 @@ Direction Orientation::of(const PacketView& packet) {
 }
 
 Direction Orientation::of_ambiguous(const PacketView& p) {
-  if (slots_.empty()) slots_.resize(kSlots);
+  if (buckets_.empty()) buckets_.resize(kBuckets);
   const bool src_is_low = std::tie(p.src, p.src_port) < std::tie(p.dst, p.dst_port);
   const std::uint64_t hash = connection_hash(p, src_is_low);
   const std::uint64_t tag = hash | 1;  // 0 is an empty slot
-  Slot& slot = slots_[(hash >> 32) % kSlots];
+  auto& slots = buckets_[(hash >> 32) % kBuckets].slots;
+  auto slot = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.tag == tag; });
+  const bool known = slot != slots.end();
   const auto remember = [&](bool src_is_client, bool handshake) {
-    slot = {tag, src_is_client == src_is_low, handshake};
+    if (!known) {
+      slot = slots.begin();
+      std::move_backward(slot, slots.end() - 1, slots.end());
+    }
+    *slot = {tag, src_is_client == src_is_low, handshake};
     return src_is_client ? Direction::kFromClient : Direction::kFromServer;
   };
-  const bool known = slot.tag == tag;
   // A SYN says who the client is, but anyone can forge one: it does not turn a connection round
   // whose server has answered. The server's SYN-ACK says it for good.
   if (p.has(tcp_flag::kSyn)) {
-    const bool answered = known && slot.from_handshake;
+    const bool answered = known && slot->from_handshake;
     if (p.has(tcp_flag::kAck)) return remember(false, true);
     if (!answered) return remember(true, false);
   } else if (!known) {
@@ -67,7 +72,7 @@ Direction Orientation::of_ambiguous(const PacketView& p) {
     if (begins_with_status_line(text)) return remember(false, false);
     return Direction::kNotOurs;
   }
-  return slot.client_is_low == src_is_low ? Direction::kFromClient : Direction::kFromServer;
+  return slot->client_is_low == src_is_low ? Direction::kFromClient : Direction::kFromServer;
 }
 
 }  // namespace probewall

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -15,7 +16,8 @@ enum class Direction : std::uint8_t { kFromClient, kFromServer, kNotOurs };
 
 /// By port where exactly one end's port is a judged one. Where both are (a client's ephemeral port
 /// may be one, and with every port judged all are): who sent the SYN, else whose payload begins
-/// with a request line. Memory is fixed; a connection whose slot was taken over is guessed again.
+/// with a request line. Memory is fixed; a connection whose slot was taken over is guessed again:
+/// that takes four newer connections in its bucket.
 class Orientation {
  public:
   /// `ports`: 65536 entries; must outlive this. `all`: every port is judged.
@@ -29,11 +31,15 @@ class Orientation {
     bool client_is_low = false;
     bool from_handshake = false;
   };
+  /// Newest first. One cache line.
+  struct alignas(64) Bucket {
+    std::array<Slot, 4> slots;
+  };
   Direction of_ambiguous(const PacketView& packet);
 
   const std::vector<pw_port>& ports_;
   bool all_;
-  std::vector<Slot> slots_;
+  std::vector<Bucket> buckets_;
 };
 
 }  // namespace probewall
