@@ -56,6 +56,20 @@ TEST_P(Parsers, KeepTheirPromisesOnEveryPrefixOfTheCorpus) {
   }
 }
 
+TEST_P(Parsers, KeepTheirPromisesWithAnyByteChanged) {
+  for (const std::string& original : corpus()) {
+    std::string text = original;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(original[i]);
+      for (const unsigned changed : {0u, 0xffu, byte ^ 1u, byte ^ 0x80u, byte ^ 0x20u}) {
+        text[i] = static_cast<char>(changed);
+        ASSERT_NO_FATAL_FAILURE(expect_kept(text));
+      }
+      text[i] = original[i];
+    }
+  }
+}
+
 TEST_P(Parsers, KeepTheirPromisesOnRandomChanges) {
   std::mt19937 random{20251230};
   const auto texts = corpus();

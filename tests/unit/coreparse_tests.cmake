@@ -13,3 +13,4 @@ probewall_unit_test(
     flow_requests_test.cpp flow_reassembly_test.cpp flow_proof_test.cpp flow_budget_test.cpp
     flow_answers_test.cpp flow_lifetime_test.cpp flow_http2_test.cpp flow_http2_answers_test.cpp
   LIBS probewall_core)
+probewall_unit_test(NAME linear_time_tests SOURCES linear_time_test.cpp LIBS probewall_core)

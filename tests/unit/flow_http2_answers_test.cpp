@@ -156,5 +156,13 @@ TEST_F(Http2AnswersTest, RefusedUpgradeGoesOnInHttp1) {
   EXPECT_EQ(answers()[1].status, 404);
 }
 
+TEST_F(Http2AnswersTest, AreReadAsHttp1WhenThePrefaceWasNoHttp2) {
+  ask("PRI * HTTP/2.0\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+  lab.answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_EQ(lab.requests().size(), 1u);
+  ASSERT_EQ(answers().size(), 1u);
+  EXPECT_EQ(answers()[0].status, 404);
+}
+
 }  // namespace
 }  // namespace probewall

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -413,6 +414,25 @@ TEST(Http2Requests, WithCopiesThatDifferAreConflicting) {
   ASSERT_EQ(lab.requests().size(), 1u);
   EXPECT_TRUE(lab.requests()[0].conflicting);
   EXPECT_EQ(lab.requests()[0].llm.model, "true");
+}
+
+TEST(Http2Requests, ConnectionsTogetherHaveABoundAndTheOldestGivesWay) {
+  FlowLab lab;
+  Http2Bytes peer;
+  // Each leaves 32 bodies unfinished.
+  std::string bytes = Http2Bytes::preface();
+  for (std::uint32_t i = 0; i < 32; ++i) {
+    bytes += peer.headers(2 * i + 1, Http2Bytes::post_fields("/a"), 0);
+  }
+  std::uint16_t port = 1000;
+  while (lab.lost(Loss::kHttp2) == 0 && port < 3000) {
+    lab.base.flow.client_port = port++;
+    send(lab, bytes);
+  }
+  ASSERT_EQ(lab.lost(Loss::kHttp2), 1u);
+  ASSERT_EQ(lab.requests().size(), 32u);
+  EXPECT_TRUE(lab.requests()[0].truncated);
+  EXPECT_EQ(lab.requests()[0].flow.client_port, ntohs(1000));
 }
 
 }  // namespace

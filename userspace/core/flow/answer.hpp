@@ -51,6 +51,7 @@ class AnswerMatcher {
   /// The client asks for HTTP/2 (`h2c` of what is expected): should a 101 come, frames follow.
   void allow_http2(Http2Ledger& ledger) { ledger_ = &ledger; }
   void drop_http2();
+  bool is_http2() const { return http2_ != nullptr; }
   void expect(const Expected& request);
   /// Takes a piece; afterwards call take_ready() until it gives nothing. True when this piece
   /// begins an answer while another was still open, which must be taken with take_now() first: then

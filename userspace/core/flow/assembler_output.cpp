@@ -74,6 +74,8 @@ void RequestAssembler::State::settle_answers(Flow& flow) {
   lose(Loss::kHttp2, flow.answers.take_unread());
   if (!flow.answers.open()) return;
   while (auto answer = flow.answers.take_ready()) emit(flow, std::move(*answer));
+  // A 101 may begin HTTP/2 before the client's preface does.
+  if (flow.answers.is_http2() && !flow.in(kHttp2Queue)) table_.push_back(flow, kHttp2Queue);
   if (!flow.answers.open()) {
     table_.remove(flow, kAnswerQueue);
   } else if (!flow.in(kAnswerQueue)) {

@@ -102,6 +102,10 @@ class RequestAssembler::State::Context final : public StreamContext {
     state_.table_.push_back(flow_, kHttp2Queue);
     flow_.answers.use_http2(state_.http2_);
   }
+  void on_http1() override {
+    state_.table_.remove(flow_, kHttp2Queue);
+    flow_.answers.drop_http2();
+  }
   Http2Ledger& http2_ledger() override { return state_.http2_; }
   DraftPool& pool() override { return state_.drafts_; }
   const HashSecret& secret() const override { return state_.config_.key_hash_secret; }

@@ -10,8 +10,9 @@
 namespace probewall {
 namespace {
 
-/// All a connection's answers cost at most beside the compression state.
-constexpr std::size_t kCost = 48 * 1024;
+/// What a connection, and one answer, cost at most beside the compression state.
+constexpr std::size_t kConnectionCost = 2048;
+constexpr std::size_t kExchangeCost = 1536;
 
 /// `text` as part of a header line.
 void append_line_part(std::string& out, std::string_view text) {
@@ -23,10 +24,17 @@ void append_line_part(std::string& out, std::string_view text) {
 }  // namespace
 
 Http2Answers::Http2Answers(Http2Ledger& ledger) : ledger_(ledger), fields_reader_(ledger) {
-  ledger_.bytes += kCost;
+  account();
 }
 
-Http2Answers::~Http2Answers() { ledger_.bytes -= kCost; }
+Http2Answers::~Http2Answers() { ledger_.bytes -= cost_; }
+
+/// Brings the ledger up to date.
+void Http2Answers::account() {
+  ledger_.bytes -= cost_;
+  cost_ = kConnectionCost + exchanges_.size() * kExchangeCost;
+  ledger_.bytes += cost_;
+}
 
 Http2Answers::Exchange* Http2Answers::find(std::uint32_t stream) {
   for (Exchange& e : exchanges_) {
@@ -48,6 +56,7 @@ void Http2Answers::erase(std::uint32_t stream) {
 
 void Http2Answers::expect(const AnswerMatcher::Expected& request) {
   find_or_add(request.stream).request = request;
+  account();
 }
 
 void Http2Answers::add(const AnswerPiece& piece) {
@@ -74,6 +83,7 @@ void Http2Answers::add(const AnswerPiece& piece) {
     in_step_ = table_ok_ = false;
     ++unread_;
   }
+  account();
 }
 
 /// After lost bytes: whether no other answer can have begun in them.
@@ -168,13 +178,16 @@ std::optional<AnswerMatcher::Answer> Http2Answers::take(bool whole) {
     out.response.head_and_body_prefix.resize(
         std::min(out.response.head_and_body_prefix.size(), kAnswerPrefix));
     erase(out.request.stream);
+    account();
     return out;
   }
   return std::nullopt;
 }
 
 bool Http2Answers::drop_unmatched() {
-  return std::erase_if(exchanges_, [](const Exchange& e) { return !e.claimed(); }) > 0;
+  const auto dropped = std::erase_if(exchanges_, [](const Exchange& e) { return !e.claimed(); });
+  account();
+  return dropped > 0;
 }
 
 bool Http2Answers::open() const {

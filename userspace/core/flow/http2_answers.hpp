@@ -59,9 +59,11 @@ class Http2Answers final : private FrameSink, private FieldSink {
   Exchange* find(std::uint32_t stream);
   Exchange& find_or_add(std::uint32_t stream);
   void erase(std::uint32_t stream);
+  void account();
   bool only_unanswered(std::uint32_t stream) const;
 
   Http2Ledger& ledger_;
+  std::size_t cost_ = 0;  ///< entered in the ledger
   FrameReader frames_;
   HpackReader fields_reader_;
   std::vector<Exchange> exchanges_;  ///< oldest first

@@ -13,19 +13,20 @@ namespace {
 /// Room for pseudo-headers beside what a head keeps.
 constexpr std::size_t kMaxFields = kMaxHeaders + 8;
 
-/// What one connection, and one unfinished request, cost at most beside the compression state.
-std::size_t connection_cost(std::size_t cap) { return 3 * cap + 1024; }
-std::size_t draft_cost(std::size_t cap) { return 2 * cap + 1024; }
+/// What one connection, and one unfinished request, cost at most beside the compression state. The
+/// recent bytes are kept only while something is unfinished.
+constexpr std::size_t kConnectionCost = 1024;
+std::size_t draft_cost(std::size_t cap) { return 4 * cap + 1024; }
 
 }  // namespace
 
 Http2Requests::Http2Requests(Http2Ledger& ledger, std::size_t cap)
     : ledger_(ledger), cap_(cap), fields_reader_(ledger) {
-  ledger_.bytes += connection_cost(cap_);
+  ledger_.bytes += kConnectionCost;
 }
 
 Http2Requests::~Http2Requests() {
-  ledger_.bytes -= connection_cost(cap_) + open_.size() * draft_cost(cap_);
+  ledger_.bytes -= kConnectionCost + open_.size() * draft_cost(cap_);
 }
 
 void Http2Requests::enter(const ByteOrigin& origin, StreamContext& out) {
@@ -263,7 +264,7 @@ void Http2Requests::give_out_all(Ending ending) {
 /// The last bytes, for comparison with copies of them while something is unfinished.
 void Http2Requests::keep_recent(std::string_view bytes, std::uint32_t seq) {
   if (open_.empty()) {
-    recent_.clear();
+    std::string{}.swap(recent_);
     return;
   }
   if (recent_.empty() || recent_seq_ + static_cast<std::uint32_t>(recent_.size()) != seq) {

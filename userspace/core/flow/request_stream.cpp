@@ -257,6 +257,7 @@ std::size_t RequestStream::feed_http2(std::string_view bytes, std::uint32_t seq,
     const std::string unread{http2_->unread()};
     http2_.reset();
     phase_ = Phase::kHead;
+    out.on_http1();
     const auto begin = seq + static_cast<std::uint32_t>(used - unread.size());
     feed(unread, begin, origin, out);
   }
@@ -325,6 +326,7 @@ void RequestStream::expire(Timestamp limit, StreamContext& out) {
 }
 
 void RequestStream::drop_http2(StreamContext& out) {
+  if (!http2_) return;
   finish(Ending::kTruncated, out);
   http2_.reset();
   phase_ = Phase::kIgnored;

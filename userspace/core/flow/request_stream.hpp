@@ -77,6 +77,8 @@ class StreamContext {
   virtual void on_stream_loss(Loss what, std::uint64_t count) = 0;
   /// The connection preface was read: frames from here on.
   virtual void on_http2() = 0;
+  /// What followed the preface was no HTTP/2 after all.
+  virtual void on_http1() = 0;
   virtual Http2Ledger& http2_ledger() = 0;
   virtual DraftPool& pool() = 0;
   virtual const HashSecret& secret() const = 0;

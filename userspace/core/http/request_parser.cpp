@@ -127,18 +127,19 @@ class HeadBuilder {
 
   /// Gemini clients send their key as ?key=...: it is a key like one in a header.
   void remove_query_keys(std::size_t at) {
-    std::string& t = head_.target;
-    while (at < t.size()) {
-      auto end = t.find('&', at);
-      if (end == std::string::npos) end = t.size();
-      const auto equals = t.find('=', at);
-      if (equals < end && is_key_parameter(std::string_view{t}.substr(at, equals - at))) {
-        const auto size = end - equals - 1;
-        set_auth(AuthKind::kOther, std::string_view{t}.substr(equals + 1, size));
-        t.erase(equals + 1, size);
-        end = equals + 1;
-      }
-      at = end + 1;
+    const std::string sent = std::move(head_.target);
+    std::string_view rest = std::string_view{sent}.substr(at);
+    head_.target = sent.substr(0, at);
+    while (!rest.empty()) {
+      const auto end = rest.find('&');
+      const auto parameter = rest.substr(0, end);
+      const auto equals = parameter.find('=');
+      const bool key = equals != std::string_view::npos && is_key_parameter(rest.substr(0, equals));
+      if (key) set_auth(AuthKind::kOther, parameter.substr(equals + 1));
+      head_.target += key ? parameter.substr(0, equals + 1) : parameter;
+      if (end == std::string_view::npos) break;
+      head_.target += '&';
+      rest.remove_prefix(end + 1);
     }
   }
 
