@@ -75,6 +75,13 @@ PW_INLINE bool pw_allowed(const struct pw_run *run) {
   return pw_allow_match(&run->pkt.src, run->pkt.family, wanted);
 }
 
+/* An operator's `enforce on --confirm` runs out by itself, also when the daemon is dead. */
+PW_INLINE bool pw_enforcing(const struct pw_settings *cfg) {
+  if (!cfg->enforcing) return false;
+  const __u32 until_s = cfg->enforce_until_s;
+  return until_s == 0 || bpf_ktime_get_boot_ns() / 1000000000ull < until_s;
+}
+
 /* Gate that every drop goes through. True: drop now, counted as `verdict`. False: pass; the
  * packet's verdict says why (allow table, observe mode). */
 PW_INLINE bool pw_drop_gate(struct pw_run *run, __u32 verdict) {
@@ -83,7 +90,7 @@ PW_INLINE bool pw_drop_gate(struct pw_run *run, __u32 verdict) {
     run->allowlisted = 1;
     return false;
   }
-  if (!run->cfg->enforcing) {
+  if (!pw_enforcing(run->cfg)) {
     run->verdict = PW_VERDICT_WOULD_DROP;
     return false;
   }

@@ -67,16 +67,26 @@ PW_INLINE void pw_track_ack(pw_ctx *ctx, struct pw_run *run, const union pw_flow
   }
 }
 
-PW_INLINE bool pw_starts_response(pw_ctx *ctx, const struct pw_run *run) {
+/* `text`: the first 9 bytes. Any frame but DATA: besides HEADERS, those that may come before it in
+ * a segment, and those whose loss would put the reader out of step. */
+PW_INLINE bool pw_starts_answer_frame(const __u8 *text) {
+  return text[0] == 0 && text[1] <= 0x40 && text[3] >= 1 && text[3] <= 9 && text[5] < 0x80;
+}
+
+PW_INLINE bool pw_starts_response(pw_ctx *ctx, const struct pw_run *run,
+                                  const struct pw_flow *flow) {
   static const char kStart[8] = "HTTP/1.";
-  char text[7] = {};
-  if (run->pkt.payload_len < sizeof(text) ||
-      pw_load_bytes(ctx, run->pkt.payload_off, text, sizeof(text)))
-    return false;
+  const __u32 len = run->pkt.payload_len;
+  __u8 text[9] = {};
+  bool line = true;
+  if (len < 7 || pw_load_bytes(ctx, run->pkt.payload_off, text, 7)) return false;
 #pragma unroll
-  for (int i = 0; i < (int)sizeof(text); i++)
-    if (text[i] != kStart[i]) return false;
-  return true;
+  for (int i = 0; i < 7; i++)
+    if (text[i] != kStart[i]) line = false;
+  if (line || !(PW_READ_ONCE(flow->in_flags) & PW_FLOW_HTTP2)) return line;
+  if (len < sizeof(text) || pw_load_bytes(ctx, run->pkt.payload_off, text, sizeof(text)))
+    return false;
+  return pw_starts_answer_frame(text);
 }
 
 /* First bytes of an answer, at most PW_RESPONSE_CAPTURE over the segments that follow its start. */
@@ -84,7 +94,7 @@ PW_LOCAL int pw_take_response(pw_ctx *ctx, struct pw_run *run, const union pw_fl
                               struct pw_flow *flow) {
   __u32 flags = PW_RECORD_FROM_SERVER;
   __u32 left = flow->response_left;
-  if (pw_starts_response(ctx, run)) {
+  if (pw_starts_response(ctx, run, flow)) {
     left = PW_RESPONSE_CAPTURE;
     flags |= PW_RECORD_RESPONSE_START;
   }

@@ -63,20 +63,44 @@ PW_INLINE void pw_apply_resume(const struct pw_run *run, struct pw_flow *flow,
   if (pw_seq_distance(run->pkt.seq, order.resume) >= 0) flow->in_flags &= ~PW_FLOW_BUDGET_SPENT;
 }
 
-/* Does the payload at `off` look like a request line: 3 to 10 capitals, a space, then the start of
- * a target? Shorter than any real one: no. */
-#define PW_LINE_PROBE 12
-PW_GLOBAL int pw_is_request_line(pw_ctx *ctx, __u32 off, __u32 len) {
-  __u8 text[PW_LINE_PROBE] = {};
-  if (len < sizeof(text) || pw_load_bytes(ctx, off, text, sizeof(text))) return 0;
-  for (int i = 0; i < PW_LINE_PROBE - 1; i++) {
+/* How a payload starts. Shorter than any real request line: OTHER. */
+enum pw_start {
+  PW_START_OTHER = 0,
+  PW_START_LINE,   /* 3 to 10 capitals, a space, then the start of a target */
+  PW_START_HTTP2,  /* the same, and HTTP/2's preface (RFC 9113, 3.4) */
+  PW_START_HEADERS /* a HEADERS frame of a client (RFC 9113, 6.2) of at most 16 KiB */
+};
+
+/* `text`: the first 9 bytes. */
+PW_INLINE bool pw_is_headers_frame(const __u8 *text) {
+  const __u32 length = (__u32)text[1] << 8 | text[2];
+  return text[0] == 0 && length > 0 && length <= 16384 && text[3] == 1 && !(text[4] & ~0x2d) &&
+         text[5] < 0x80 && (text[8] & 1);
+}
+
+#define PW_START_PROBE 12
+PW_GLOBAL int pw_start_of(pw_ctx *ctx, __u32 off, __u32 len) {
+  static const char kPreface[PW_START_PROBE + 1] = "PRI * HTTP/2";
+  __u8 text[PW_START_PROBE] = {};
+  int preface = 1;
+  if (len < sizeof(text) || pw_load_bytes(ctx, off, text, sizeof(text))) return PW_START_OTHER;
+  for (int i = 0; i < PW_START_PROBE; i++)
+    if (text[i] != kPreface[i]) preface = 0;
+  if (preface) return PW_START_HTTP2;
+  for (int i = 0; i < PW_START_PROBE - 1; i++) {
     if (text[i] == ' ') {
       const __u8 target = text[i + 1];
-      return i >= 3 && (target == '/' || target == '*' || target == 'h' || target == 'H');
+      const bool begins = target == '/' || target == '*' || target == 'h' || target == 'H';
+      return i >= 3 && begins ? PW_START_LINE : PW_START_OTHER;
     }
-    if (text[i] < 'A' || text[i] > 'Z') return 0;
+    if (text[i] < 'A' || text[i] > 'Z') break;
   }
-  return 0;
+  return pw_is_headers_frame(text) ? PW_START_HEADERS : PW_START_OTHER;
+}
+
+PW_INLINE bool pw_starts_request(const struct pw_flow *flow, int start) {
+  return start == PW_START_LINE || start == PW_START_HTTP2 ||
+         (start == PW_START_HEADERS && (flow->in_flags & PW_FLOW_HTTP2));
 }
 
 PW_INLINE __u32 pw_request_budget(const struct pw_run *run) {
@@ -165,7 +189,8 @@ PW_LOCAL bool pw_take_proven(pw_ctx *ctx, struct pw_run *run, const union pw_flo
     return false;
   }
 
-  const bool line = pw_is_request_line(ctx, piece.off, piece.len);
+  const int start = pw_start_of(ctx, piece.off, piece.len);
+  const bool line = pw_starts_request(flow, start);
   const bool opening = (flow->in_flags & PW_FLOW_ANCHORED) && piece.seq == flow->client_isn1;
   const bool grant = line && !repeat;
   const __u32 spent = grant ? 0 : flow->captured;
@@ -176,6 +201,7 @@ PW_LOCAL bool pw_take_proven(pw_ctx *ctx, struct pw_run *run, const union pw_flo
 
   const __u32 wanted = piece.cap;
   if (pw_rate_limited(run, &piece, line || opening)) return true;
+  if (start == PW_START_HTTP2) flow->in_flags |= PW_FLOW_HTTP2;
   if (grant) {
     pw_grant_budget(flow, piece.seq);
     flow->in_flags &= ~PW_FLOW_BUDGET_SPENT;

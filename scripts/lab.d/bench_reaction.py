@@ -81,7 +81,7 @@ def main():
             # rounds are for sources that gave up on a slow answer before they were blocked.
             for _ in range(5):
                 blocked = {ban["source"] for ban in wall.bans()}
-                with concurrent.futures.ThreadPoolExecutor(6) as pool:
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
                     list(pool.map(lambda source: probe(lab, source), [s for s in sources if s + "/32" not in blocked]))
             wait_until(lambda: len(wall.events("decision")) >= arguments.bans, "every source is blocked", 60)
             return 0 if report(wall, arguments.bans) else 1

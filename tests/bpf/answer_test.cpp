@@ -160,6 +160,19 @@ TEST_P(Answer, BrokenPacketsAreLeftAlone) {
   EXPECT_TRUE(lab->records().empty());
 }
 
+TEST_P(Answer, FramesStartAnAnswerOnceTheClientSpokeHttp2) {
+  const std::string settings{"\0\0\0\x04\0\0\0\0\0", 9};
+  const std::string data{"\0\0\x05\0\0\0\0\0\x01hello", 14};
+  EXPECT_TRUE(answer(0, settings).empty());
+  lab->xdp(client.send(100, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+  lab->records();
+  EXPECT_TRUE(answer(9, data).empty());
+  const auto records = answer(23, settings);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_TRUE(records[0].head.flags & PW_RECORD_RESPONSE_START);
+  EXPECT_EQ(answer(32, data).size(), 1u) << "goes on with the answer";
+}
+
 PROBEWALL_BOTH_FAMILIES(Answer);
 
 }  // namespace

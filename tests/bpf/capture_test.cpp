@@ -328,6 +328,32 @@ TEST_P(Capture, PureAcksCostNothing) {
   EXPECT_EQ(lab->flow_count(), 0u);
 }
 
+/// A HEADERS frame of `stream`, with a block of `size` bytes.
+std::string headers_frame(char stream, std::size_t size) {
+  return std::string{"\0\0", 2} + static_cast<char>(size) + std::string{"\x01\x05\0\0\0", 5} +
+         stream + std::string(size, '\x82');
+}
+
+TEST_P(Capture, EachHttp2RequestHasABudgetOfItsOwn) {
+  lab->set([](pw_settings& s) { s.request_budget = 300; });
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  ASSERT_EQ(send(0, preface).size(), 1u);
+  ASSERT_EQ(send(24, headers_frame(1, 60)).size(), 1u);
+  auto records = send(93, std::string(600, 'x'));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].head.cap_len, 300u - 69u);
+  records = send(693, headers_frame(3, 60));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].head.cap_len, 69u);
+  EXPECT_TRUE(records[0].head.flags & PW_RECORD_RESYNC);
+}
+
+TEST_P(Capture, FrameHeadersMeanNothingWithoutThePreface) {
+  lab->set([](pw_settings& s) { s.request_budget = 300; });
+  ASSERT_EQ(send(0, request(400)).size(), 1u);
+  EXPECT_TRUE(send(400, headers_frame(1, 60)).empty());
+}
+
 PROBEWALL_BOTH_FAMILIES(Capture);
 
 }  // namespace

@@ -145,7 +145,21 @@ class RandomTraffic {
   }
   std::string payload() {
     const std::size_t size = below(900);
+    if (chance(8))
+      return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame_start() + std::string(size, 'h');
+    if (chance(15)) return frame_start() + std::string(size, 'h');
     return chance(40) ? request(size) : std::string(size, static_cast<char>('a' + below(26)));
+  }
+  /// A frame header of HTTP/2, or nearly.
+  std::string frame_start() {
+    std::string h(9, '\0');
+    h[1] = static_cast<char>(below(70));
+    h[2] = static_cast<char>(below(256));
+    h[3] = static_cast<char>(below(11));
+    h[4] = static_cast<char>(chance(70) ? 0x25 : below(256));
+    h[5] = static_cast<char>(chance(90) ? 0 : 0x80);
+    h[8] = static_cast<char>(below(8));
+    return h;
   }
   Frame from_client(Talker& t) {
     std::uint32_t at = t.sent;
@@ -172,6 +186,7 @@ class RandomTraffic {
     std::string bytes;
     if (chance(30)) bytes = "HTTP/1.1 200 OK\r\n\r\n" + std::string(below(500), 'r');
     if (chance(20)) bytes = std::string(below(900), 'c');
+    if (chance(20)) bytes = frame_start() + std::string(below(500), 'd');
     std::uint32_t at = t.answered;
     if (chance(10)) at -= std::min(at, below(2000));
     std::uint8_t flags = kAck;

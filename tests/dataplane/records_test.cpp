@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <string>
 #include <vector>
@@ -120,6 +121,52 @@ TEST_P(Delivery, HandsOverEverythingInSmallPortionsToo) {
   collector.wait_for(kConnections, 3);
 
   EXPECT_EQ(collector.captures.size(), kConnections);
+}
+
+/// The calling thread runs on this CPU until the object goes; its packets are handled there too.
+class OnCpu {
+ public:
+  explicit OnCpu(int cpu) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) throw std::runtime_error("no such CPU");
+  }
+  ~OnCpu() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST_P(Delivery, MergesTheRecordsOfAllProcessorsByTime) {
+  const auto& [name, transport, mode, address] = GetParam();
+  const Lab lab;
+  Config config = lab.config();
+  config.capture.transport = transport;
+  config.xdp.mode = mode;
+  const auto dataplane = lab.start(config);
+  ASSERT_TRUE(dataplane->attach("g0"));
+  Collector collector{dataplane->worker_descriptors()};
+  const auto listener = lab::listen_in(lab.gateway(), "::", 11434);
+  const auto client = lab::connect_from(lab.client(), address, 11434);
+  const auto server = lab::accept_one(listener);
+  constexpr std::size_t kRequests = 120;  // more than are taken from one buffer in a row
+  const auto request = [](std::size_t i) {
+    return "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
+  };
+
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    const OnCpu cpu{static_cast<int>(i % 2)};
+    lab::send_text(client, request(i));
+    ASSERT_EQ(lab::receive(server, request(i).size()), request(i));
+    // The kernel gives a connection new room to capture when its request was answered.
+    lab::send_text(server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    lab::receive(client, 38);
+  }
+  collector.wait_for(kRequests, 7);
+
+  for (std::size_t i = 0; i < kRequests; ++i) EXPECT_EQ(collector.captures[i].bytes, request(i));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -14,4 +14,8 @@ const char* fuzz_stream(std::string_view input);
 /// The input is a list of records: order, proof, gaps, closes, raw bytes.
 const char* fuzz_records(std::string_view input);
 
+/// The input is what an HTTP/2 client sends behind the preface, and then what the server answers:
+/// the first two bytes say how much is whose. The same however it is cut, within its bounds.
+const char* fuzz_http2(std::string_view input);
+
 }  // namespace probewall::fuzz

@@ -90,7 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Entries, Parsers,
                          ::testing::Values(Entry{"head", fuzz_head}, Entry{"json", fuzz_json},
                                            Entry{"chunks", fuzz_chunks},
                                            Entry{"stream", fuzz_stream},
-                                           Entry{"records", fuzz_records}),
+                                           Entry{"records", fuzz_records},
+                                           Entry{"http2", fuzz_http2}),
                          [](const auto& param_info) { return std::string{param_info.param.name}; });
 
 }  // namespace

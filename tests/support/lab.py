@@ -202,7 +202,8 @@ class Lab:
         """Starts a program that the lab ends with itself. Output goes to <lab directory>/<log>.log,
         unless stdout says otherwise."""
         kwargs.setdefault("stdin", subprocess.DEVNULL)
-        kwargs["start_new_session" if self.keep else "preexec_fn"] = self.keep or _die_with_parent
+        kwargs["start_new_session"] = True  # as a service manager does: the scheduler groups by session
+        kwargs["preexec_fn"] = None if self.keep else _die_with_parent
         with open(self.dir / ("%s.log" % (log or pathlib.Path(argv[0]).name)), "ab") as out:
             kwargs.setdefault("stdout", out)
             kwargs.setdefault("stderr", kwargs["stdout"])

@@ -189,27 +189,12 @@ TEST(FlowRequests, LateBodyAfterExpectIsWaitedFor) {
   EXPECT_EQ(lab.requests()[0].llm.model, "a");
 }
 
-TEST(FlowRequests, TlsAndHttp2AreCountedAndLeftAlone) {
+TEST(FlowRequests, TlsIsCountedAndLeftAlone) {
   FlowLab tls;
   tls.client(0, "\x16\x03\x01\x02");
   tls.client(4, "GET / HTTP/1.1\r\n\r\n");
   EXPECT_EQ(tls.lost(Loss::kTls), 1u);
   EXPECT_TRUE(tls.requests().empty());
-  FlowLab h2;
-  h2.client(0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  h2.client(24, "GET / HTTP/1.1\r\n\r\n");
-  EXPECT_EQ(h2.lost(Loss::kHttp2), 1u);
-  EXPECT_TRUE(h2.requests().empty());
-}
-
-TEST(FlowRequests, Http2AfterAnAcceptedUpgradeIsCounted) {
-  FlowLab lab;
-  const std::string s = "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
-  lab.client(0, s);
-  lab.answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n");
-  lab.client(static_cast<std::int64_t>(s.size()), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x01\x02");
-  EXPECT_EQ(lab.requests().size(), 1u);
-  EXPECT_EQ(lab.lost(Loss::kHttp2), 1u);
 }
 
 TEST(FlowRequests, WebSocketFramesAfter101AreNoInvalidHeads) {

@@ -94,7 +94,7 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
   if (state->handle == nullptr) {
     return fail(ExitStatus::kFailed, fmt::format("{}: broken in the file header: {}", path, why));
   }
-  file.release();  // now the handle's
+  static_cast<void>(file.release());  // now the handle's
   if (!state->classic) {
     state->offset = static_cast<std::uint64_t>(std::ftell(pcap_file(state->handle)));
   }

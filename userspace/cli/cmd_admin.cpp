@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/offline.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 #include "config/units.hpp"
@@ -12,6 +13,8 @@ namespace probewall::cli {
 namespace {
 
 using admin::Op;
+
+constexpr std::chrono::seconds kReloadPatience{90};  // the daemon itself gives up after 60
 
 /// Sends one change and prints what came of it.
 int change(const Context& context, const admin::Request& request, const std::string& words) {
@@ -102,7 +105,8 @@ int detach(const Context& context) {
   if (reply) {
     count = reply->count;
   } else {
-    if (!is_dead(reply.error()) || !is_root()) return report(reply.error());
+    const auto pins = take_pins(context, reply.error());
+    if (!pins) return report(pins.error());
     const auto detached = detach_everything(context.config_or_default().paths.pin_directory);
     if (!detached) return report(detached.error());
     notice("probewalld is not running; detached by way of the pinned state");
@@ -113,6 +117,40 @@ int detach(const Context& context) {
           ? fmt::format("{{\"detached\":{}}}", count)
           : fmt::format("Detached from {} interface{}: no packet is looked at or dropped any more.",
                         count, count == 1 ? "" : "s"));
+  return finish(0);
+}
+
+int reload(const Context& context) {
+  std::vector<std::string> changed, restart;
+  std::string error;
+  const auto take = [&](const admin::Reply& reply) {
+    switch (static_cast<admin::ReloadPart>(reply.action)) {
+      case admin::ReloadPart::kChanged:
+        return changed.emplace_back(reply.message), void();
+      case admin::ReloadPart::kRestart:
+        return restart.emplace_back(reply.message), void();
+      case admin::ReloadPart::kError:
+        error += reply.message;
+    }
+  };
+  const auto reply = context.admin().call(admin_request(Op::kReload), take, kReloadPatience);
+  if (!reply) {
+    return report(error.empty() ? reply.error() : Error{error, 0, reply.error().status});
+  }
+  if (context.json()) {
+    const auto quoted = [](std::vector<std::string> keys) {  // our own: nothing to escape
+      for (auto& key : keys) key = '"' + key + '"';
+      return fmt::format("[{}]", fmt::join(keys, ","));
+    };
+    print_line(fmt::format("{{\"rules\":{},\"changed\":{},\"needs_restart\":{}}}", reply->count,
+                           quoted(changed), quoted(restart)));
+    return finish(0);
+  }
+  print_line(changed.empty() ? fmt::format("Reloaded: nothing was changed, {} rules.", reply->count)
+                             : fmt::format("Reloaded: {} rules; changed: {}.", reply->count,
+                                           fmt::join(changed, ", ")));
+  if (!restart.empty())
+    print_line(fmt::format("Needs a restart of probewalld: {}.", fmt::join(restart, ", ")));
   return finish(0);
 }
 

@@ -33,7 +33,9 @@ Result<void> each_ban(const Context& context, const std::function<void(const Jso
   std::string target = "/v1/bans?limit=5000";
   for (bool first = true;; first = false) {
     auto body = context.api().get(target);
-    if (!body && first && is_dead(body.error()) && is_root()) {
+    if (!body && first) {
+      const auto pins = take_pins(context, body.error());
+      if (!pins) return tl::unexpected(pins.error());
       const auto pinned = offline_bans(context.config_or_default());
       if (!pinned) return tl::unexpected(body.error());
       notice(kDead);
@@ -90,7 +92,8 @@ std::vector<IpPrefix> with_source_prefix(const Context& context,
 Result<bool> delete_one(const Context& context, const IpPrefix& prefix, bool& told) {
   const auto reply = context.admin().call(admin_request(Op::kBanDelete, prefix));
   if (reply) return reply->count > 0;
-  if (!is_dead(reply.error()) || !is_root()) return tl::unexpected(reply.error());
+  const auto pins = take_pins(context, reply.error());
+  if (!pins) return tl::unexpected(pins.error());
   auto removed = offline_delete(context.config_or_default(), prefix);
   if (!removed) {
     // No pinned tables: nothing is blocked, so what should be absent is absent.
@@ -190,7 +193,8 @@ int bans_flush(const Context& context) {
   if (reply) {
     removed = reply->count;
   } else {
-    if (!is_dead(reply.error()) || !is_root()) return report(reply.error());
+    const auto pins = take_pins(context, reply.error());
+    if (!pins) return report(pins.error());
     const auto flushed = offline_flush(context.config_or_default());
     if (!flushed && flushed.error().errno_value != ENOENT) return report(flushed.error());
     notice(kDead);

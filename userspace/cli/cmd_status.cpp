@@ -81,7 +81,8 @@ int show(const Context& context, const std::string& body) {
 int status(const Context& context) {
   const auto body = context.api().get("/v1/status");
   if (body) return show(context, *body);
-  if (!is_dead(body.error()) || !is_root()) return report(body.error());
+  const auto pins = take_pins(context, body.error());
+  if (!pins) return report(pins.error());
   const auto pinned = offline_status(context.config_or_default());
   // Without pinned state there is nothing to tell but that the daemon is not there.
   if (!pinned) return report(body.error());

@@ -122,7 +122,8 @@ int why(const Context& context, const std::string& ip_text) {
                    ExitStatus::kUsage});
   const auto body = context.api().get("/v1/why?ip=" + ip->to_string());
   if (body) return show(context, *body);
-  if (!is_dead(body.error()) || !is_root()) return report(body.error());
+  const auto pins = take_pins(context, body.error());
+  if (!pins) return report(pins.error());
   const auto pinned = offline_why(context.config_or_default(), *ip);
   if (!pinned) return report(body.error());
   notice("probewalld is not running; this is the kernel's pinned state and the stored decisions");

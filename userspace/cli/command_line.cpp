@@ -116,6 +116,8 @@ void add_change(CLI::App& app, Parsed& p) {
       ->check(check_duration);
   leaf(*enforce, "confirm", "Keep enforcing after `on --confirm`", p, enforce_confirm);
   leaf(*enforce, "off", "Only observe and count", p, enforce_off);
+  leaf(app, "reload", "Read configuration and rules anew; a mistake leaves the old ones in force",
+       p, reload);
   leaf(app, "detach", "Remove Probewall from all interfaces, blocks included", p, detach);
 }
 
@@ -143,7 +145,8 @@ void add_local(CLI::App& app, Parsed& p) {
 }
 
 /// Subcommands and long options of every level, for completion.
-void collect(const CLI::App& app, std::vector<std::string> path, std::vector<CompletionWord>& out) {
+void collect(const CLI::App& app, const std::vector<std::string>& path,
+             std::vector<CompletionWord>& out) {
   CompletionWord entry{path, {}};
   const auto subs = app.get_subcommands([](const CLI::App*) { return true; });
   for (const auto* sub : subs) entry.words.push_back(sub->get_name());

@@ -35,6 +35,7 @@ int enforce_on(const Context& context, std::optional<std::chrono::seconds> confi
 int enforce_confirm(const Context& context);
 int enforce_off(const Context& context);
 int detach(const Context& context);
+int reload(const Context& context);
 
 int events(const Context& context, bool follow, const std::vector<std::string>& types);
 int sources_top(const Context& context, unsigned count);

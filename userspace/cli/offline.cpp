@@ -2,11 +2,13 @@
 #include "cli/offline.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "control/api_json.hpp"
 #include "dataplane/block_table.hpp"
 #include "dataplane/dataplane.hpp"
+#include "dataplane/preflight.hpp"
 #include "events/event_formatter.hpp"
 #include "storage/decision_store.hpp"
 
@@ -91,6 +93,17 @@ ApiBan ban_of(const BlockRecord& block, std::uint32_t now_s,
 }
 
 }  // namespace
+
+Result<UniqueFd> take_pins(const Context& context, const Error& unreachable) {
+  if (!is_dead(unreachable) || !is_root()) return tl::unexpected(unreachable);
+  const auto pins = context.config_or_default().paths.pin_directory;
+  auto lock = lock_pins(pins);
+  if (lock || lock.error().errno_value != EWOULDBLOCK) return lock;
+  return fail(ExitStatus::kUnreachable,
+              "probewalld runs on the pins in " + pins + " but not behind " +
+                  context.control_socket() +
+                  ": it is starting, or needs --socket or --config of its own");
+}
 
 Result<ApiStatus> offline_status(const Config& config) {
   const auto attachments = pinned_attachments(config.paths.pin_directory);

@@ -5,11 +5,19 @@
 #include <cstdint>
 #include <optional>
 
+#include "cli/context.hpp"
 #include "config/config.hpp"
 #include "control/api_types.hpp"
+#include "dataplane/unique_fd.hpp"
 #include "probewall/result.hpp"
 
 namespace probewall::cli {
+
+/// Whether a command that could not reach the daemon may work on the pins itself: `unreachable`
+/// when it hangs, refuses or one is no root; another Error when a daemon runs on these pins all the
+/// same (its socket lies elsewhere, or it is starting), as it would not hear of what is changed.
+/// Keep the lock while working.
+Result<UniqueFd> take_pins(const Context& context, const Error& unreachable);
 
 Result<ApiStatus> offline_status(const Config& config);
 Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip);

@@ -234,6 +234,7 @@ struct ListCodec {
   template <typename T>
   std::string write(const std::vector<T>& value) const {
     std::vector<std::string> words;
+    words.reserve(value.size());
     for (const T& one : value) words.push_back(element.write(one));
     return fmt::format("[{}]", fmt::join(words, ", "));
   }

@@ -262,7 +262,10 @@ Result<Config> load_config(const std::filesystem::path& file, bool must_exist,
 }
 
 std::string to_toml(const Config& config) {
-  std::string out = "# Probewall configuration: every setting with the value in force.\n";
+  std::string out =
+      "# Probewall configuration: every setting with the value in force. `probewall reload` "
+      "applies "
+      "changes,\n# except where it says (restart).\n";
   std::string table;
   for (const config::Field& field : config::schema()) {
     const auto dot = field.key.find('.');
@@ -272,7 +275,8 @@ std::string to_toml(const Config& config) {
       out += fmt::format("\n[{}]\n", table);
     }
     const std::string leaf = dot == std::string::npos ? field.key : field.key.substr(dot + 1);
-    out += fmt::format("# {}\n{} = {}\n", field.comment, leaf, field.get(config));
+    out += fmt::format("# {}{}\n{} = {}\n", field.comment, field.live ? "" : " (restart)", leaf,
+                       field.get(config));
   }
   return out;
 }

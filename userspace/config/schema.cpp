@@ -15,7 +15,16 @@ template <typename Codec, typename Access>
 Field field(const char* key, const char* comment, Codec codec, Access access) {
   return {key, comment,
           [codec, access](Config& c, const Value& v) { return codec.read(v, access(c)); },
-          [codec, access](const Config& c) { return codec.write(access(c)); }};
+          [codec, access](const Config& c) { return codec.write(access(c)); },
+          [access](Config& to, const Config& from) { access(to) = access(from); }};
+}
+
+/// A setting that a reload applies.
+template <typename Codec, typename Access>
+Field live(const char* key, const char* comment, Codec codec, Access access) {
+  Field made = field(key, comment, codec, access);
+  made.live = true;
+  return made;
 }
 
 bool is_interface_name(std::string_view s) {  // as dev_valid_name() in the kernel has it
@@ -51,27 +60,29 @@ const ListCodec<PrefixCodec> kPrefixes{{}, 65536};
 const TextCodec kPath{"a path from the root, such as /run/probewall", is_absolute};
 const ListCodec<TextCodec> kRuleIds{{"a rule's id", is_rule_id}, 4096};
 
+// A member's name cannot stand in parentheses.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define PW_AT(member) \
   [](auto& c) -> auto& { return c.member; }
 
 std::vector<Field> top_fields() {
   return {
-      field("mode",
-            "\"enforce\": drop what is blocked; \"observe\": only count and tell what would be "
-            "dropped",
-            EnumCodec<Mode>{{{"enforce", Mode::kEnforce}, {"observe", Mode::kObserve}}},
-            PW_AT(mode)),
+      live("mode",
+           "\"enforce\": drop what is blocked; \"observe\": only count and tell what would be "
+           "dropped",
+           EnumCodec<Mode>{{{"enforce", Mode::kEnforce}, {"observe", Mode::kObserve}}},
+           PW_AT(mode)),
       field("interfaces", "where to attach; empty: the interface of the default route",
             ListCodec<TextCodec>{{"an interface name such as eth0", is_interface_name}, 16},
             PW_AT(interfaces)),
-      field("ports", "TCP ports of LLM servers", kPorts, PW_AT(ports)),
+      live("ports", "TCP ports of LLM servers", kPorts, PW_AT(ports)),
       field("decoy_ports", "ports the daemon itself answers (404); a request there is suspicious",
             ListCodec<IntCodec>{kPort, 64}, PW_AT(decoy_ports)),
-      field("ssh_ports", "peers with a logged-in SSH session always reach these",
-            ListCodec<IntCodec>{kPort, 16}, PW_AT(ssh_ports)),
-      field("allow", "addresses and prefixes that are never blocked", kPrefixes, PW_AT(allow)),
-      field("trusted_proxies", "reverse proxies in front of us; never blocked", kPrefixes,
-            PW_AT(trusted_proxies)),
+      live("ssh_ports", "peers with a logged-in SSH session always reach these",
+           ListCodec<IntCodec>{kPort, 16}, PW_AT(ssh_ports)),
+      live("allow", "addresses and prefixes that are never blocked", kPrefixes, PW_AT(allow)),
+      live("trusted_proxies", "reverse proxies in front of us; never blocked", kPrefixes,
+           PW_AT(trusted_proxies)),
       field("require_proof", "ban only sources whose address is proven by the handshake",
             BoolCodec{}, PW_AT(require_proof)),
       field("user", "the user the worker runs as; \"nobody\" is taken when it does not exist",
@@ -81,9 +92,9 @@ std::vector<Field> top_fields() {
 
 std::vector<Field> capture_fields() {
   return {
-      field("tag.mark", "bits of skb->mark that tags may set", HexCodec{}, PW_AT(tag.mark)),
-      field("tag.mask", "bits of skb->mark that Probewall owns; 0: no tags", HexCodec{},
-            PW_AT(tag.mask)),
+      live("tag.mark", "bits of skb->mark that tags may set", HexCodec{}, PW_AT(tag.mark)),
+      live("tag.mask", "bits of skb->mark that Probewall owns; 0: no tags", HexCodec{},
+           PW_AT(tag.mask)),
       field("xdp.mode", "\"auto\": the driver's mode on physical interfaces, generic on veth",
             EnumCodec<XdpMode>{{{"auto", XdpMode::kAuto},
                                 {"native", XdpMode::kNative},
@@ -98,44 +109,44 @@ std::vector<Field> capture_fields() {
             PW_AT(capture.memory)),
       field("capture.workers", "threads that judge requests", IntCodec{1, 16},
             PW_AT(capture.workers)),
-      field("capture.source_bytes_per_second",
-            "what one proven source may send to the judges; over it: rate-limited",
-            SizeCodec{64ull << 10, 64ull << 30}, PW_AT(capture.source_bytes_per_second)),
-      field("capture.unproven_per_second", "segments without proof looked at, per CPU",
-            IntCodec{0, 10'000'000}, PW_AT(capture.unproven_per_second)),
+      live("capture.source_bytes_per_second",
+           "what one proven source may send to the judges; over it: rate-limited",
+           SizeCodec{64ull << 10, 64ull << 30}, PW_AT(capture.source_bytes_per_second)),
+      live("capture.unproven_per_second", "segments without proof looked at, per CPU",
+           IntCodec{0, 10'000'000}, PW_AT(capture.unproven_per_second)),
   };
 }
 
 std::vector<Field> block_fields() {
   return {
-      field("block.first", "length of a source's first ban", SecondsCodec{1s, 3650 * kDay},
-            PW_AT(block.first)),
-      field("block.factor", "each further ban is this many times longer", NumberCodec{1, 1000},
-            PW_AT(block.factor)),
-      field("block.max", "no ban is longer", SecondsCodec{1s, 3650 * kDay}, PW_AT(block.max)),
-      field("block.threshold", "score from which a source is banned", NumberCodec{1, 1e6},
-            PW_AT(block.threshold)),
+      live("block.first", "length of a source's first ban", SecondsCodec{1s, 3650 * kDay},
+           PW_AT(block.first)),
+      live("block.factor", "each further ban is this many times longer", NumberCodec{1, 1000},
+           PW_AT(block.factor)),
+      live("block.max", "no ban is longer", SecondsCodec{1s, 3650 * kDay}, PW_AT(block.max)),
+      live("block.threshold", "score from which a source is banned", NumberCodec{1, 1e6},
+           PW_AT(block.threshold)),
       field("block.ipv6_prefix", "IPv6 sources are told apart and banned by this prefix",
             IntCodec{32, 128}, PW_AT(block.ipv6_prefix)),
-      field("block.scope", "\"all\": a banned source reaches nothing here; \"llm\": no LLM port",
-            EnumCodec<BlockScope>{{{"all", BlockScope::kAll}, {"llm", BlockScope::kLlm}}},
-            PW_AT(block.scope)),
-      field("block.end_connections", "a ban also ends the source's running connections",
-            BoolCodec{}, PW_AT(block.end_connections)),
-      field("block.max_per_second", "automatic bans granted per second", IntCodec{1, 1'000'000},
-            PW_AT(block.max_per_second)),
-      field("block.min_prefix_v4", "no wider IPv4 prefix is ever blocked", IntCodec{1, 32},
-            PW_AT(block.min_prefix_v4)),
-      field("block.min_prefix_v6", "no wider IPv6 prefix is ever blocked", IntCodec{1, 128},
-            PW_AT(block.min_prefix_v6)),
+      live("block.scope", "\"all\": a banned source reaches nothing here; \"llm\": no LLM port",
+           EnumCodec<BlockScope>{{{"all", BlockScope::kAll}, {"llm", BlockScope::kLlm}}},
+           PW_AT(block.scope)),
+      live("block.end_connections", "a ban also ends the source's running connections", BoolCodec{},
+           PW_AT(block.end_connections)),
+      live("block.max_per_second", "automatic bans granted per second", IntCodec{1, 1'000'000},
+           PW_AT(block.max_per_second)),
+      live("block.min_prefix_v4", "no wider IPv4 prefix is ever blocked", IntCodec{1, 32},
+           PW_AT(block.min_prefix_v4)),
+      live("block.min_prefix_v6", "no wider IPv6 prefix is ever blocked", IntCodec{1, 128},
+           PW_AT(block.min_prefix_v6)),
       field("block.max_addresses", "entries of each table of single addresses",
             IntCodec{1024, 1 << 26}, PW_AT(block.max_addresses)),
       field("block.max_prefixes", "entries of each table of prefixes", IntCodec{1024, 1 << 24},
             PW_AT(block.max_prefixes)),
-      field("rate.requests", "new requests per second and source; 0: no limit",
-            IntCodec{0, 10'000'000}, PW_AT(rate.requests)),
-      field("rate.burst", "requests a source may send at once", IntCodec{0, 10'000'000},
-            PW_AT(rate.burst)),
+      live("rate.requests", "new requests per second and source; 0: no limit",
+           IntCodec{0, 10'000'000}, PW_AT(rate.requests)),
+      live("rate.burst", "requests a source may send at once", IntCodec{0, 10'000'000},
+           PW_AT(rate.burst)),
   };
 }
 
@@ -145,35 +156,35 @@ std::vector<Field> other_fields() {
             SizeCodec{1024, 2ull << 30}, PW_AT(limits.body_bytes)),
       field("limits.request_time", "a request must be complete after this long; \"0s\": no limit",
             SecondsCodec{0s, kDay}, PW_AT(limits.request_time)),
-      field("limits.drop_fragments", "drop fragmented TCP", BoolCodec{},
-            PW_AT(limits.drop_fragments)),
+      live("limits.drop_fragments", "drop fragmented TCP", BoolCodec{},
+           PW_AT(limits.drop_fragments)),
       field("memory.max_flows", "connections followed at once", IntCodec{64, 1 << 24},
             PW_AT(memory.max_flows)),
       field("memory.max_sources", "sources whose history is kept", IntCodec{64, 1 << 26},
             PW_AT(memory.max_sources)),
-      field("feeds.seed", "use the built-in list of known campaign addresses", BoolCodec{},
-            PW_AT(feeds.seed)),
-      field("feeds.seed_action", "\"block\" or only \"tag\" its addresses",
-            EnumCodec<FeedAction>{{{"block", FeedAction::kBlock}, {"tag", FeedAction::kTag}}},
-            PW_AT(feeds.seed_action)),
-      field("rules.directory", "rule files (*.yaml); empty: the built-in rules",
-            TextCodec{"a path from the root, or empty", is_absolute_or_empty},
-            PW_AT(rules.directory)),
-      field("rules.disabled", "ids of rules that are not used", kRuleIds, PW_AT(rules.disabled)),
-      field("rules.shadow", "ids of rules that are shown but add no points", kRuleIds,
-            PW_AT(rules.shadow)),
+      live("feeds.seed", "use the built-in list of known campaign addresses", BoolCodec{},
+           PW_AT(feeds.seed)),
+      live("feeds.seed_action", "\"block\" or only \"tag\" its addresses",
+           EnumCodec<FeedAction>{{{"block", FeedAction::kBlock}, {"tag", FeedAction::kTag}}},
+           PW_AT(feeds.seed_action)),
+      live("rules.directory", "rule files (*.yaml); empty: the built-in rules",
+           TextCodec{"a path from the root, or empty", is_absolute_or_empty},
+           PW_AT(rules.directory)),
+      live("rules.disabled", "ids of rules that are not used", kRuleIds, PW_AT(rules.disabled)),
+      live("rules.shadow", "ids of rules that are shown but add no points", kRuleIds,
+           PW_AT(rules.shadow)),
       field("metrics.listen", "address of /metrics, API and page; empty: off",
             TextCodec{"an address with port such as 127.0.0.1:9753 or [::1]:9753, or empty",
                       is_listen},
             PW_AT(metrics.listen)),
       field("events.file", "event log (JSON Lines); \"-\": standard output, empty: off",
             TextCodec{"a path from the root, \"-\" or empty", is_event_file}, PW_AT(events.file)),
-      field("events.prompt",
-            "prompts in events: \"text\" (first 120 characters), \"hash\" or \"off\"",
-            EnumCodec<PromptPrivacy>{{{"text", PromptPrivacy::kText},
-                                      {"hash", PromptPrivacy::kHash},
-                                      {"off", PromptPrivacy::kOff}}},
-            PW_AT(events.prompt)),
+      live("events.prompt",
+           "prompts in events: \"text\" (first 120 characters), \"hash\" or \"off\"",
+           EnumCodec<PromptPrivacy>{{{"text", PromptPrivacy::kText},
+                                     {"hash", PromptPrivacy::kHash},
+                                     {"off", PromptPrivacy::kOff}}},
+           PW_AT(events.prompt)),
       field("storage.directory", "decisions and ban history", kPath, PW_AT(storage.directory)),
       field("storage.max_decisions", "decisions kept for `probewall why`; the oldest go first",
             IntCodec{100, 100'000'000}, PW_AT(storage.max_decisions)),

@@ -15,6 +15,8 @@ struct Field {
   std::string comment;  ///< one line for to_toml
   std::function<std::optional<Problem>(Config&, const Value&)> set;
   std::function<std::string(const Config&)> get;  ///< TOML value
+  std::function<void(Config& to, const Config& from)> copy;
+  bool live = false;  ///< a reload applies it; else a restart is needed
 };
 
 /// All settings, those without a table first, then table by table.

@@ -13,8 +13,6 @@
 namespace probewall {
 namespace {
 
-constexpr timeval kReplyTime{10, 0};
-
 struct Connection {
   int fd;
   explicit Connection(int opened) : fd(opened) {}
@@ -28,7 +26,7 @@ tl::unexpected<Error> no_answer(const std::string& path, int error) {
     return fail(ExitStatus::kPermission,
                 "probewalld refused: changes need root or group probewall");
   }
-  const char* why = error == EAGAIN || error == EWOULDBLOCK ? "no answer within 10 s"
+  const char* why = error == EAGAIN || error == EWOULDBLOCK ? "no answer in time"
                     : error == 0                            ? "it closed the connection"
                                                             : std::strerror(error);
   return fail(ExitStatus::kUnreachable, "probewalld on " + path + ": " + why);
@@ -56,13 +54,15 @@ Result<admin::Reply> receive(int fd, const std::string& path) {
 
 }  // namespace
 
-Result<admin::Reply> AdminClient::call(
-    const admin::Request& request, const std::function<void(const admin::Reply&)>& on_reply) const {
+Result<admin::Reply> AdminClient::call(const admin::Request& request,
+                                       const std::function<void(const admin::Reply&)>& on_reply,
+                                       std::chrono::seconds patience) const {
   const auto fd = connect_unix(path_, SOCK_SEQPACKET);
   if (!fd) return tl::unexpected(fd.error());
   const Connection connection(*fd);
-  setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &kReplyTime, sizeof kReplyTime);
-  setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &kReplyTime, sizeof kReplyTime);
+  const timeval wait{patience.count(), 0};
+  setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+  setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
   const auto sent = send(*fd, &request, sizeof request, MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(sizeof request) && errno != EPIPE && errno != ECONNRESET) {
     return no_answer(path_, errno);

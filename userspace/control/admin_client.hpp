@@ -2,6 +2,7 @@
 // The CLI's side of admin.sock (admin_protocol.hpp).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -18,9 +19,10 @@ class AdminClient {
 
   /// Sends `request`, hands every reply but the last to `on_reply` (may be empty) and returns the
   /// last. A reply with an exit status is an Error with that status and the guard's words. Waits at
-  /// most 10 s for each reply.
+  /// most `patience` for each reply.
   Result<admin::Reply> call(const admin::Request& request,
-                            const std::function<void(const admin::Reply&)>& on_reply = {}) const;
+                            const std::function<void(const admin::Reply&)>& on_reply = {},
+                            std::chrono::seconds patience = std::chrono::seconds{10}) const;
 
  private:
   std::string path_;

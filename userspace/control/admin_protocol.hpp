@@ -25,7 +25,15 @@ enum class Op : std::uint32_t {
   kEnforceOff,
   kConfirm,
   kDetach,
-  kWhy
+  kWhy,
+  kReload
+};
+
+/// Reply::action of the replies to kReload that come before the last: what `message` names.
+enum class ReloadPart : std::uint8_t {
+  kChanged = 1,  ///< a setting that took effect; "rules": the rule files
+  kRestart,      ///< a changed setting that needs a restart
+  kError         ///< a piece of the error's text; the last reply has its beginning only
 };
 
 struct Request {
@@ -43,7 +51,7 @@ struct Reply {
   std::uint32_t magic = kMagic;
   std::uint32_t exit_status = 0;  ///< ExitStatus
   std::uint32_t more = 0;         ///< 1: another reply follows
-  std::uint32_t count = 0;        ///< entries changed, or of the whole list
+  std::uint32_t count = 0;        ///< entries changed, or of the whole list; kReload: rules
   std::uint8_t address[16] = {};  ///< list entry
   std::uint32_t prefix_len = 0;
   std::uint32_t handle = 0;

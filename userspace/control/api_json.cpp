@@ -127,6 +127,15 @@ std::string to_json(const ApiStatus& status) {
   o.number("requests", status.requests);
   o.number("detections", status.detections);
   o.number("records_lost", status.records_lost);
+  if (status.reload) {
+    Object r(o.key("reload"));
+    r.flag("successful", status.reload->successful);
+    r.time("at", status.reload->at_us);
+    r.text("message", status.reload->message);
+    r.end();
+  } else {
+    o.null("reload");
+  }
   array(o.key("warnings"), status.warnings, write_text);
   o.end();
   return out;

@@ -148,7 +148,7 @@ Result<void> ApiServer::bind_unix(const std::string& path, gid_t group) {
 Result<std::uint16_t> ApiServer::bind_tcp(const std::string& listen) {
   const auto address = parse_listen(listen);
   if (!address) return fail(ExitStatus::kConfigInvalid, "'" + listen + "' is no address with port");
-  const auto port =
+  auto port =
       state_->add(!address->loopback).bind_tcp(address->host, address->port, address->loopback);
   if (!port) state_->servers.pop_back();
   return port;

@@ -25,6 +25,13 @@ struct ApiInterface {
   std::map<std::string, std::uint64_t> packets;  ///< by verdict
 };
 
+/// The last reload of configuration and rules.
+struct ApiReload {
+  bool successful = true;
+  std::int64_t at_us = 0;
+  std::string message;  ///< one line: what changed, or why nothing did
+};
+
 struct ApiStatus {
   bool running = true;  ///< false: told from the pinned state, the daemon is dead
   std::string version;
@@ -36,6 +43,7 @@ struct ApiStatus {
   std::string transport;
   std::uint64_t bans_active = 0, bans_enforced = 0;
   std::uint64_t requests = 0, detections = 0, records_lost = 0;
+  std::optional<ApiReload> reload;  ///< unset: none since the worker's start
   std::vector<std::string> warnings;
 };
 

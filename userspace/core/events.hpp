@@ -113,7 +113,7 @@ enum class Loss : std::uint8_t {
   kSourceEvicted,       ///< source history over its bound
   kOutsideWindow,       ///< bytes before the anchor or too far ahead
   kTls,                 ///< connection opens with a TLS record: nothing to read
-  kHttp2,               ///< HTTP/2 preface: not read
+  kHttp2,               ///< HTTP/2 that could not be read: lost, damaged or over a bound
   kResponseUnmatched,
   kCount
 };

@@ -81,6 +81,8 @@ AdminReplies AdminHandler::handle(const admin::Request& request) {
       return single_reply(detach());
     case admin::Op::kWhy:
       return single_reply(why(*prefix));
+    case admin::Op::kReload:
+      return reload();
   }
   return single_reply(
       failed({"this daemon does not know that order; are both programs of one version?", 0,
@@ -223,7 +225,8 @@ admin::Reply AdminHandler::enforce(bool on, std::uint64_t confirm_seconds) {
   if (confirm_seconds > kLongestConfirm) {
     return failed({"confirm within a day at most", 0, ExitStatus::kUsage});
   }
-  if (auto set = guard_.set_enforcing(on); !set) return failed(set.error());
+  if (auto set = guard_.set_enforcing(on, on ? confirm_seconds : 0); !set)
+    return failed(set.error());
   guard_.revert_at_ns_.reset();
   std::string words = on ? "enforcing" : "observing only: nothing is dropped";
   if (on && confirm_seconds > 0) {
@@ -236,6 +239,9 @@ admin::Reply AdminHandler::enforce(bool on, std::uint64_t confirm_seconds) {
 
 admin::Reply AdminHandler::confirm() {
   const bool waited = guard_.revert_at_ns_.has_value();
+  if (waited) {
+    if (auto set = guard_.set_enforcing(true); !set) return failed(set.error());
+  }
   guard_.revert_at_ns_.reset();
   return done(waited ? "confirmed: enforcing goes on" : "nothing waited for a confirmation",
               waited ? 1 : 0);
@@ -247,6 +253,36 @@ admin::Reply AdminHandler::detach() {
   log_line("operator: detached everywhere, all entries gone; stopping");
   guard_.stop(std::chrono::milliseconds{600});
   return done("detached", *detached);
+}
+
+AdminReplies AdminHandler::reload() {
+  auto known = std::make_shared<std::optional<AdminReplies>>();
+  guard_.reload_->start([known, self = *this](const ReloadOutcome& outcome) {
+    *known = self.reload_replies(outcome);
+    self.guard_.admin_->resume();
+  });
+  return [known]() -> std::optional<admin::Reply> {
+    if (!*known) return std::nullopt;
+    return (**known)();
+  };
+}
+
+AdminReplies AdminHandler::reload_replies(const ReloadOutcome& outcome) const {
+  using Part = std::pair<admin::ReloadPart, std::string>;
+  std::vector<Part> parts;
+  for (const auto& key : outcome.changed) parts.emplace_back(admin::ReloadPart::kChanged, key);
+  for (const auto& key : outcome.restart) parts.emplace_back(admin::ReloadPart::kRestart, key);
+  const auto words = describe(outcome);
+  constexpr std::size_t kPiece = sizeof admin::Reply::message - 8;
+  for (std::size_t at = 0; outcome.error && at < words.size(); at += kPiece)
+    parts.emplace_back(admin::ReloadPart::kError, words.substr(at, kPiece));
+  auto last = outcome.error ? failed({words, 0, outcome.error->status})
+                            : done(words, static_cast<std::uint32_t>(outcome.rules));
+  return list_replies(std::move(parts), last, [](admin::Reply& reply, const Part& part) {
+    reply.exit_status = 0;
+    reply.action = static_cast<std::uint8_t>(part.first);
+    set_message(reply, part.second);
+  });
 }
 
 admin::Reply AdminHandler::why(const IpPrefix& prefix) const {

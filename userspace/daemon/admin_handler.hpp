@@ -26,6 +26,8 @@ class AdminHandler {
   admin::Reply confirm();
   admin::Reply detach();
   admin::Reply why(const IpPrefix& prefix) const;
+  AdminReplies reload();
+  AdminReplies reload_replies(const ReloadOutcome& outcome) const;
 
   admin::Reply done(std::string_view message, std::uint32_t count) const;
   admin::Reply failed(const Error& error) const;

@@ -124,9 +124,18 @@ void AdminServer::on_client(int fd, std::uint32_t events) {
   const auto found = clients_.find(fd);
   if (found == clients_.end()) return;
   auto& client = found->second;
+  if (client.replies && (events & (EPOLLHUP | EPOLLERR))) return drop(fd);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !client.replies) read_request(client);
   if (!client.replies || !pump(client)) return drop(fd);
-  loop_.modify(fd, EPOLLOUT);
+  loop_.modify(fd, client.waiting ? 0u : std::uint32_t{EPOLLOUT});
+}
+
+void AdminServer::resume() {
+  for (auto& [fd, client] : clients_) {
+    if (!std::exchange(client.waiting, false)) continue;
+    client.progress_ns = monotonic_ns();
+    loop_.modify(fd, EPOLLOUT);
+  }
 }
 
 void AdminServer::read_request(Client& client) {
@@ -141,6 +150,8 @@ void AdminServer::read_request(Client& client) {
 bool AdminServer::pump(Client& client) {
   for (int i = 0; i < kRepliesPerTurn; ++i) {
     if (!client.unsent) client.unsent = client.replies();
+    client.waiting = !client.unsent;
+    if (client.waiting) return true;
     const auto n = ::send(client.fd.get(), &*client.unsent, sizeof *client.unsent,
                           MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n != sizeof *client.unsent) return n < 0 && errno == EAGAIN;
@@ -163,7 +174,7 @@ void AdminServer::expire_clients() {
       static_cast<std::uint64_t>(std::chrono::nanoseconds{options_.timeout}.count());
   std::vector<int> late;
   for (const auto& [fd, client] : clients_) {
-    if (now - client.progress_ns > patience) late.push_back(fd);
+    if (!client.waiting && now - client.progress_ns > patience) late.push_back(fd);
   }
   for (const int fd : late) drop(fd);
 }

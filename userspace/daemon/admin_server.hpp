@@ -19,8 +19,9 @@
 namespace probewall {
 
 /// The replies to one order, made one at a time: a ban list may have a million of them.
-/// `make` returns the next one; a reply with `more` == 0 is the last.
-using AdminReplies = std::function<admin::Reply()>;
+/// Returns the next one; a reply with `more` == 0 is the last. Nothing: not known yet, ask again
+/// after AdminServer::resume().
+using AdminReplies = std::function<std::optional<admin::Reply>()>;
 
 class AdminServer {
  public:
@@ -42,6 +43,8 @@ class AdminServer {
 
   /// Drops clients over their deadline; call it about once a second.
   void expire_clients();
+  /// Asks again for replies that were not known yet.
+  void resume();
   /// Tries to send what waits, for a stop that follows an answer.
   void flush();
 
@@ -51,6 +54,7 @@ class AdminServer {
     AdminReplies replies;
     std::optional<admin::Reply> unsent;
     std::uint64_t progress_ns = 0;
+    bool waiting = false;  ///< for a reply that is not known yet
   };
 
   AdminServer(EventLoop& loop, Options options, UniqueFd socket, OnRequest on_request);

@@ -64,9 +64,11 @@ Result<void> AllowKeeper::follow(EventLoop& loop, OnChange on_change) {
   auto scanner = Background::start(loop, 4);
   if (!scanner) return tl::unexpected(scanner.error());
   scanner_ = std::move(*scanner);
-  return loop.add(watch_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
+  auto followed = loop.add(watch_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
     if (watch_->drain()) refresh_network();
   });
+  refresh_network();  // what changed between fill() and the watch
+  return followed;
 }
 
 Result<void> AllowKeeper::replace(AllowLayer layer, const std::vector<NeverBlock>& entries) {
@@ -120,6 +122,12 @@ void AllowKeeper::refresh_ssh() {
       }
     };
   });
+}
+
+Result<void> AllowKeeper::reconfigure(const Config& config) {
+  ssh_ports_ = config.ssh_ports;
+  return replace(AllowLayer::kConfig,
+                 never_block_from_config({config.allow, config.trusted_proxies}));
 }
 
 Result<bool> AllowKeeper::operator_add(const IpPrefix& prefix, const std::string& reason) {

@@ -36,6 +36,9 @@ class AllowKeeper {
 
   const AllowSet& set() const { return set_; }
 
+  /// Takes over another configuration's part of the never-block set.
+  Result<void> reconfigure(const Config& config);
+
   /// Adds to, or takes from, the operator's list and saves it. The kernel's table is written first
   /// when adding: who is on the list is safe even when the disk is full.
   Result<bool> operator_add(const IpPrefix& prefix, const std::string& reason);

@@ -22,25 +22,55 @@ std::uint64_t lost_records(const pw_counters& c) {
   return std::accumulate(std::begin(c.records_lost), std::end(c.records_lost), std::uint64_t{0});
 }
 
+ApiInterface interface_of(const AttachReport& report, const std::optional<MirrorInterface>& now) {
+  if (!now) {
+    return {report.interface,
+            report.native ? "native" : "generic",
+            to_string(report.kind),
+            report.why,
+            {}};
+  }
+  if (!now->attached) return {report.interface, "off", "", now->why, {}};
+  return {report.interface,
+          now->native ? "native" : "generic",
+          to_string(static_cast<AttachKind>(now->kind)),
+          now->why,
+          {}};
+}
+
 }  // namespace
 
 const char* version() { return PROBEWALL_VERSION; }
+
+std::shared_ptr<const Config> ApiAnswers::config() const {
+  const std::lock_guard lock{config_mutex_};
+  return config_;
+}
+
+void ApiAnswers::set_config(const Config& config) {
+  auto copy = std::make_shared<const Config>(config);
+  const std::lock_guard lock{config_mutex_};
+  config_ = std::move(copy);
+}
+
+void ApiAnswers::set_reload(ApiReload reload) {
+  const std::lock_guard lock{config_mutex_};
+  reload_ = std::move(reload);
+}
 
 Result<ApiStatus> ApiAnswers::status() {
   ApiStatus s;
   s.version = version();
   s.pid = static_cast<int>(boot_.guard_pid);
-  s.mode = boot_.config.mode == Mode::kEnforce ? "enforce" : "observe";
+  s.mode = config()->mode == Mode::kEnforce ? "enforce" : "observe";
   s.enforcing = mirror_.enforcing();
   s.uptime_s = (monotonic_ns() - boot_.guard_started_ns) / 1'000'000'000;
   s.transport = boot_.rings > 0 ? "ring" : "perf";
-  for (const auto& report : boot_.interfaces) {
+  for (std::size_t n = 0; n < boot_.interfaces.size(); ++n) {
+    const auto& report = boot_.interfaces[n];
     const auto counters = counters_.sum(report.slot);
-    ApiInterface i{report.interface,
-                   report.native ? "native" : "generic",
-                   to_string(report.kind),
-                   report.why,
-                   {}};
+    auto i = interface_of(report, mirror_.interface(n));
+    if (i.xdp_mode == "off") s.warnings.push_back(i.why);
     for (std::size_t v = 0; v < PW_VERDICT_COUNT; ++v) {
       i.packets[metrics::kVerdicts[v]] = std::accumulate(
           std::begin(counters.packets[v]), std::end(counters.packets[v]), std::uint64_t{0});
@@ -52,7 +82,13 @@ Result<ApiStatus> ApiAnswers::status() {
   s.bans_enforced = mirror_.enforcing() ? mirror_.enforced() : 0;
   s.requests = recorder_.requests();
   s.detections = recorder_.detections();
-  s.warnings = warnings_;
+  s.warnings.insert(s.warnings.end(), warnings_.begin(), warnings_.end());
+  {
+    const std::lock_guard lock{config_mutex_};
+    s.reload = reload_;
+  }
+  if (s.reload && !s.reload->successful)
+    s.warnings.push_back("the last reload failed: " + s.reload->message);
   if (s.records_lost > 0) {
     s.warnings.push_back(std::to_string(s.records_lost) +
                          " records were lost before they were read; raise capture.memory");
@@ -101,8 +137,8 @@ ApiDecision ApiAnswers::decision_of(const StoredDecision& row) const {
 Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   ApiWhy w;
   w.ip = ip;
-  w.source = source_of(ip, boot_.config.block.ipv6_prefix);
-  w.threshold = boot_.config.block.threshold;
+  w.source = source_of(ip, config()->block.ipv6_prefix);
+  w.threshold = config()->block.threshold;
   w.enforcing = mirror_.enforcing();
   const auto scored = report(w.source);
   w.score = scored.score;
@@ -199,7 +235,7 @@ Result<std::vector<ApiSourceRow>> ApiAnswers::sources(std::size_t limit) {
   return rows;
 }
 
-Result<std::string> ApiAnswers::config_toml() { return to_toml(boot_.config); }
+Result<std::string> ApiAnswers::config_toml() { return to_toml(*config()); }
 
 void ApiAnswers::refresh_metrics() {
   PipelineStats all;
@@ -218,11 +254,12 @@ void ApiAnswers::refresh_metrics() {
     m.set_pipeline(all);
     m.set_enforcing(mirror_.enforcing());
     m.set_bans(active, mirror_.enforcing() ? mirror_.enforced() : 0);
-    const auto& block = boot_.config.block;
+    const auto now = config();
+    const auto& block = now->block;
     m.set_map(MapName::kBlock, mirror_.enforced(),
               2ull * (block.max_addresses + block.max_prefixes));
     m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_count());
-    m.set_map(MapName::kSources, all.sources_active, boot_.config.memory.max_sources);
+    m.set_map(MapName::kSources, all.sources_active, config()->memory.max_sources);
   });
 }
 

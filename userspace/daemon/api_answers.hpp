@@ -34,7 +34,8 @@ class ApiAnswers final : public ApiSource {
         mirror_(mirror),
         counters_(counters),
         store_(store),
-        threads_(threads) {}
+        threads_(threads),
+        config_(std::make_shared<const Config>(boot.config)) {}
 
   Result<ApiStatus> status() override;
   Result<ApiWhy> why(const IpAddress& ip) override;
@@ -49,12 +50,18 @@ class ApiAnswers final : public ApiSource {
   /// Shown by status; call before the server starts.
   void add_warning(std::string warning) { warnings_.push_back(std::move(warning)); }
 
+  // After a reload; any thread.
+  void set_config(const Config& config);
+  void set_reload(ApiReload reload);
+
  private:
   SourceReport report(const IpPrefix& source) const;
   std::optional<StoredDecision> stored(const IpPrefix& source, std::uint32_t handle);
   ApiDecision decision_of(const StoredDecision& row) const;
 
-  const WorkerBoot& boot_;
+  std::shared_ptr<const Config> config() const;
+
+  const WorkerBoot& boot_;  ///< all but `config`, which the main thread changes
   Recorder& recorder_;
   Metrics& metrics_;
   const DecisionDesk& desk_;
@@ -63,6 +70,9 @@ class ApiAnswers final : public ApiSource {
   SharedStore& store_;
   const std::vector<std::unique_ptr<CaptureThread>>& threads_;
   std::vector<std::string> warnings_;
+  mutable std::mutex config_mutex_;
+  std::shared_ptr<const Config> config_;
+  std::optional<ApiReload> reload_;  ///< the last one
 };
 
 /// PROBEWALL_VERSION of the build.

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/priority.hpp"
+
 namespace probewall {
 
 Result<std::unique_ptr<Background>> Background::start(EventLoop& loop, std::size_t max_queued) {
@@ -47,6 +49,7 @@ bool Background::post(Work work) {
 }
 
 void Background::run() {
+  run_in_turn();
   for (;;) {
     Work work;
     {

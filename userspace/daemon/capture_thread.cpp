@@ -157,4 +157,10 @@ void CaptureThread::refuse_ban(const IpPrefix& source) {
   pipeline_->refuse_ban(source);
 }
 
+void CaptureThread::reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy) {
+  const std::lock_guard lock{mutex_};
+  pipeline_->set_rules(std::move(rules));
+  pipeline_->set_policy(policy);
+}
+
 }  // namespace probewall

@@ -50,6 +50,8 @@ class CaptureThread final : private PipelineSink {
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
   void forget_ban(const IpPrefix& source);
   void refuse_ban(const IpPrefix& source);
+  /// From the next record on; scores and history stay.
+  void reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy);
 
  private:
   explicit CaptureThread(UniqueFd wake) : wake_(std::move(wake)) {}

@@ -20,6 +20,7 @@ constexpr std::chrono::milliseconds kStopPatience{600};
 constexpr std::size_t kSweepPerSecond = 20'000;
 constexpr std::size_t kBacklogPerTick = 8'192;
 constexpr std::uint32_t kSshEverySeconds = 2;
+constexpr std::uint32_t kHooksEverySeconds = 2;
 constexpr std::uint32_t kGaugesEverySeconds = 2;
 constexpr double kEndFlowsPerSecond = 100;
 
@@ -62,10 +63,11 @@ void Guard::on_signal() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGHUP) {
-      // Log rotation: the worker opens its event file again, but may not make one in root's
-      // directory.
+      // For log rotation, the worker opens its event file again, but may not make one in root's
+      // directory. For changed files: a reload.
       if (auto made = prepare_event_file(config_, identity_); !made) log_line(made.error().message);
       if (worker_->pid() > 0) kill(worker_->pid(), SIGHUP);
+      reload_->start({});
       continue;
     }
     return stop(kStopPatience);
@@ -74,6 +76,11 @@ void Guard::on_signal() {
 
 void Guard::stop(std::chrono::milliseconds patience) {
   sd_notify(0, "STOPPING=1");
+  // Nobody will be there to confirm.
+  if (revert_at_ns_) {
+    log_line("enforcing was not confirmed: observing only");
+    if (auto done = dataplane_->set_enforcing(false); !done) log_line(done.error().message);
+  }
   worker_->stop(patience);
   // The worker's user may not remove it from root's directory.
   unlink((config_.paths.runtime_directory + "/control.sock").c_str());
@@ -92,6 +99,9 @@ void Guard::on_worker_ready() {
   worker_->send(enforcing);
   for (const auto& [prefix, entry] : allow_->set().entries())
     worker_->send(allow_note(prefix, entry));
+  for (std::size_t i = 0; i < attached_.size(); ++i) {
+    if (!hooks_->whole(i)) on_hook_change(i, attached_[i], false);
+  }
   if (auto records = ledger_->snapshot(now().boot_s)) backlog_ = std::move(*records);
   feed_backlog();
   send_gauges();
@@ -120,6 +130,8 @@ void Guard::on_wish(const guard::Wish& wish) {
       return on_ban_wish(wish);
     case guard::WishType::kEndFlow:
       return on_end_flow_wish(wish);
+    case guard::WishType::kPrepared:
+      return reload_->on_prepared(wish);
     default:
       return refuse(wish, guard::Refusal::kFailed);
   }
@@ -199,8 +211,11 @@ void Guard::on_allow_change(const AllowSet::Change& change) {
   worker_->send(allow_note(change.prefix, change.entry));
 }
 
-Result<void> Guard::set_enforcing(bool on) {
-  if (auto done = dataplane_->set_enforcing(on); !done) return done;
+/// `seconds`: how long, unless it is confirmed; 0: for good. The kernel holds the deadline, too.
+Result<void> Guard::set_enforcing(bool on, std::uint64_t seconds) {
+  const auto until_s =
+      seconds > 0 ? now().boot_s + static_cast<std::uint32_t>(seconds) : std::uint32_t{0};
+  if (auto done = dataplane_->set_enforcing(on, until_s); !done) return done;
   enforcing_ = on;
   guard::Note note;
   note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
@@ -209,8 +224,20 @@ Result<void> Guard::set_enforcing(bool on) {
   return {};
 }
 
+void Guard::on_hook_change(std::size_t index, const AttachReport& report, bool attached) {
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kInterface);
+  note.handle = static_cast<std::uint32_t>(index);
+  note.count = attached ? 1 : 0;
+  note.action = report.native ? 1 : 0;
+  note.reason = static_cast<std::uint32_t>(report.kind);
+  report.why.copy(note.text, sizeof note.text - 1);
+  worker_->send(note);
+}
+
 void Guard::tick_fast() {
   worker_->tick();
+  reload_->tick();
   feed_backlog();
   if (revert_at_ns_ && monotonic_ns() >= *revert_at_ns_) {
     revert_at_ns_.reset();
@@ -234,6 +261,7 @@ void Guard::tick_second() {
   admin_->expire_clients();
   resend_after_loss();
   if (seconds_ % kSshEverySeconds == 0) allow_->refresh_ssh();
+  if (seconds_ % kHooksEverySeconds == 0) hooks_->check(monotonic_ns());
   if (seconds_ % kGaugesEverySeconds == 0) send_gauges();
   if (worker_->healthy()) sd_notify(0, "WATCHDOG=1");
 }

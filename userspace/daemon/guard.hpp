@@ -16,6 +16,8 @@
 #include "daemon/connection_ender.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/guard_policy.hpp"
+#include "daemon/guard_reload.hpp"
+#include "daemon/hook_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/worker_supervisor.hpp"
@@ -28,18 +30,22 @@ class Guard {
   /// Attaches, starts the worker and serves until SIGTERM, SIGINT or an operator's detach. Blocks
   /// and attachments stay behind, except after a detach. On an error nothing new stays attached.
   /// kReported: the worker has already said why.
-  static Result<void> run(const Config& config);
+  /// `load` reads the configuration again, for a reload; it runs in a helper thread.
+  static Result<void> run(const Config& config, LoadConfig load);
 
  private:
   friend class AdminHandler;
+  friend class GuardReload;
 
-  explicit Guard(const Config& config, EventLoop loop);
+  explicit Guard(const Config& config, LoadConfig load, EventLoop loop);
 
   // guard_start.cpp
   Result<void> start();
   Result<void> open_dataplane();
   Result<void> attach_all();
-  void undo_attachments();
+  void detach_unconfigured();
+  Result<void> fill_tables();
+  void undo_start();
   Result<void> watch_signals();
   Result<void> serve();
   void describe_start() const;
@@ -60,23 +66,29 @@ class Guard {
   void feed_backlog();
   void resend_after_loss();
   void send_gauges();
-  Result<void> set_enforcing(bool on);
+  Result<void> set_enforcing(bool on, std::uint64_t seconds = 0);
+  void on_hook_change(std::size_t index, const AttachReport& report, bool attached);
   void stop(std::chrono::milliseconds patience);
   GuardNow now() const;
 
   Config config_;
+  LoadConfig load_;
+  std::vector<RuleText> rules_;  ///< texts in force; empty: the built-in rules
   EventLoop loop_;
   std::optional<InstanceLock> lock_;
   WorkerIdentity identity_;
   std::unique_ptr<Dataplane> dataplane_;
   bool fresh_pins_ = false;  ///< there was no kernel state before this start
+  std::optional<Dataplane::Policy> earlier_policy_;  ///< in force before this start
   std::vector<AttachReport> attached_;
+  std::unique_ptr<HookKeeper> hooks_;
   std::unique_ptr<AllowKeeper> allow_;
   GuardPolicy policy_;
   std::optional<BlockLedger> ledger_;
   std::unique_ptr<ConnectionEnder> ender_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<WorkerSupervisor> worker_;
+  std::unique_ptr<GuardReload> reload_;
   UniqueFd signals_;
   bool enforcing_ = true;
   bool started_ = false;
@@ -94,6 +106,9 @@ std::uint64_t seconds_left(const pw_block_entry& entry, std::uint32_t boot_s);
 /// A note about one entry.
 guard::Note entry_note(guard::NoteType type, const IpPrefix& prefix, const pw_block_entry& entry,
                        std::uint32_t boot_s);
+
+/// What the configuration allows the worker to ask for.
+GuardLimits limits_of(const Config& config);
 
 /// Message of an Error that a child process has already printed.
 inline constexpr const char* kReported = "";

@@ -59,6 +59,12 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
     case guard::NoteType::kDisallowed:
       allow_.erase(prefix);
       break;
+    case guard::NoteType::kInterface:
+      interfaces_[note.handle] = {note.count != 0,
+                                  note.action != 0,
+                                  note.reason,
+                                  {note.text, strnlen(note.text, sizeof note.text)}};
+      break;
     default:
       break;
   }
@@ -100,6 +106,13 @@ std::optional<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allowed(
 std::vector<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allow_list() const {
   const std::lock_guard lock{mutex_};
   return {allow_.entries().begin(), allow_.entries().end()};
+}
+
+std::optional<MirrorInterface> GuardMirror::interface(std::size_t index) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = interfaces_.find(index);
+  if (found == interfaces_.end()) return std::nullopt;
+  return found->second;
 }
 
 }  // namespace probewall

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -26,13 +27,21 @@ struct MirrorBan {
 };
 using MirrorEntry = std::pair<IpPrefix, MirrorBan>;
 
+/// What changed about an interface since the worker started.
+struct MirrorInterface {
+  bool attached = true;
+  bool native = false;
+  std::uint32_t kind = 0;  ///< enum AttachKind
+  std::string why;
+};
+
 /// Every method may be called from any thread.
 class GuardMirror {
  public:
   explicit GuardMirror(bool enforcing) : enforcing_(enforcing) {}
 
-  /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed. Returns the
-  /// entries that kUnbanned removed.
+  /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed, kInterface.
+  /// Returns the entries that kUnbanned removed.
   std::vector<MirrorEntry> apply(const guard::Note& note, std::int64_t now_us);
 
   bool enforcing() const { return enforcing_.load(std::memory_order_relaxed); }
@@ -46,11 +55,14 @@ class GuardMirror {
   std::vector<MirrorEntry> page(const std::optional<IpPrefix>& after, std::size_t limit) const;
   std::optional<std::pair<IpPrefix, pw_allow_entry>> allowed(const IpPrefix& prefix) const;
   std::vector<std::pair<IpPrefix, pw_allow_entry>> allow_list() const;
+  /// Nothing: as in the boot document.
+  std::optional<MirrorInterface> interface(std::size_t index) const;
 
  private:
   mutable std::mutex mutex_;
   PrefixTable<MirrorBan> bans_;
   PrefixTable<pw_allow_entry> allow_;
+  std::map<std::size_t, MirrorInterface> interfaces_;
   std::atomic<bool> enforcing_;
   std::atomic<std::uint32_t> enforced_{0}, allow_count_{0};
 };

@@ -44,6 +44,8 @@ class GuardPolicy {
   explicit GuardPolicy(const GuardLimits& limits)
       : limits_(limits), tokens_(limits.max_per_second) {}
 
+  void set_limits(const GuardLimits& limits) { limits_ = limits; }
+
   /// The prefix a wish names; nothing when it is none: impossible length, or host bits set.
   static std::optional<IpPrefix> prefix_of(const std::uint8_t (&address)[16], std::uint32_t length);
 

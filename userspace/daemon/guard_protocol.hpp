@@ -3,6 +3,7 @@
 // parses nothing that varies. All of it is hostile to the guard: the worker reads the network.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "probewall/abi/common.h"
@@ -13,11 +14,9 @@ enum class WishType : std::uint32_t {
   kReady = 1,  ///< capabilities are given up, rings are read
   kBan,        ///< block or tag `prefix` for `seconds`
   kTag,        ///< mark a source above half the threshold
-  kFeedBegin,
-  kFeedEntry,
-  kFeedEnd,   ///< canonical feed entries, replaced as one
-  kEndFlow,   ///< end one connection (limits.request_time)
-  kHeartbeat  ///< the worker's loop made progress
+  kEndFlow,    ///< end one connection (limits.request_time)
+  kHeartbeat,  ///< the worker's loop made progress
+  kPrepared  ///< answer to kPrepare: `handle` as there, `seconds` rules; `action` 1: see the answer
 };
 
 struct Wish {
@@ -43,7 +42,13 @@ enum class NoteType : std::uint32_t {
   kGauges,       ///< tables counted: `count` enforced entries, `handle` allow entries
   kAllowed,      ///< `prefix` is never blocked; `action`: pw_allow_scope, `origin`: pw_allow_reason
   kDisallowed,   ///< `prefix` left the allow set
-  kRefusals      ///< wishes refused since the start: `handle` is the Refusal, `count` how many
+  kRefusals,     ///< wishes refused since the start: `handle` is the Refusal, `count` how many
+  kPrepare,      ///< make ready for new rules and settings; `handle`: serial. Two descriptors come
+                 ///< along: a sealed boot document, and a memfd of kAnswerBytes for an error's text
+  kCommit,       ///< use what was prepared under the serial `handle`
+  kReloaded,  ///< a reload ended; `count` 1: success. One descriptor: a sealed text that says how
+  kInterface  ///< the boot document's interface `handle`; `count` 1: attached, 0: not filtered any
+              ///< more; `action` 1: native; `reason`: AttachKind; `text`: why
 };
 
 enum class Refusal : std::uint32_t {
@@ -79,6 +84,8 @@ struct Note {
   char text[120] = {};  ///< kBanned: the operator's reason, printable, NUL-terminated
 };
 static_assert(sizeof(Note) == 176);
+
+inline constexpr std::size_t kAnswerBytes = 2048;
 
 /// Note::reason of kBanned: the entry was there before this worker started.
 inline constexpr std::uint32_t kRestored = 1;

@@ -11,19 +11,25 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
 #include "daemon/admin_handler.hpp"
 #include "daemon/guard.hpp"
 #include "daemon/log.hpp"
+#include "daemon/priority.hpp"
 #include "daemon/seed_feed.hpp"
 #include "daemon/worker_paths.hpp"
+#include "dataplane/hook_check.hpp"
+#include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::chrono::milliseconds kFastTick{100};
+
+}  // namespace
 
 GuardLimits limits_of(const Config& config) {
   return {static_cast<std::uint64_t>(config.block.max.count()),
@@ -34,9 +40,7 @@ GuardLimits limits_of(const Config& config) {
           config.require_proof};
 }
 
-}  // namespace
-
-Result<void> Guard::run(const Config& config) {
+Result<void> Guard::run(const Config& config, LoadConfig load) {
   if (geteuid() != 0) {
     return fail(
         ExitStatus::kPermission,
@@ -44,17 +48,18 @@ Result<void> Guard::run(const Config& config) {
   }
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
-  Guard guard{config, std::move(*loop)};
+  Guard guard{config, std::move(load), std::move(*loop)};
   auto started = guard.start();
   if (started) started = guard.loop_.run();
+  guard.reload_.reset();
   guard.worker_.reset();
   if (started && guard.failure_) started = tl::unexpected(*guard.failure_);
-  if (!started && !guard.started_) guard.undo_attachments();
+  if (!started && !guard.started_) guard.undo_start();
   return started;
 }
 
-Guard::Guard(const Config& config, EventLoop loop)
-    : config_(config), loop_(std::move(loop)), policy_(limits_of(config)) {}
+Guard::Guard(const Config& config, LoadConfig load, EventLoop loop)
+    : config_(config), load_(std::move(load)), loop_(std::move(loop)), policy_(limits_of(config)) {}
 
 Result<void> Guard::start() {
   started_ns_ = monotonic_ns();
@@ -64,15 +69,32 @@ Result<void> Guard::start() {
   auto lock = InstanceLock::take(config_.paths.runtime_directory, config_.paths.pin_directory);
   if (!lock) return tl::unexpected(lock.error());
   lock_ = std::move(*lock);
+  auto rules = read_rules(config_);
+  if (!rules) return tl::unexpected(rules.error());
+  rules_ = std::move(*rules);
+  const auto configured = config_;
   if (config_.interfaces.empty()) {
     auto found = default_route_interface();
     if (!found) return tl::unexpected(found.error());
     config_.interfaces = {*found};
   }
   if (auto made = prepare_storage(config_, identity_); !made) return made;
+  // Before anything is changed: what is in force may be an earlier daemon's, and must stay as it is
+  // when this start cannot succeed.
+  if (auto free = check_hooks(config_.interfaces, config_.paths.pin_directory); !free) return free;
   if (auto opened = open_dataplane(); !opened) return opened;
-  if (auto attached = attach_all(); !attached) return attached;
+  // On empty tables the exceptions come first. On pinned ones the earlier policy is in force: it
+  // goes on until every interface is taken over.
+  using Step = Result<void> (Guard::*)();
+  const Step fill = &Guard::fill_tables, attach = &Guard::attach_all;
+  for (const Step step : {fresh_pins_ ? fill : attach, fresh_pins_ ? attach : fill}) {
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  detach_unconfigured();
   if (auto watched = watch_signals(); !watched) return watched;
+  auto reload = GuardReload::make(*this, configured);
+  if (!reload) return tl::unexpected(reload.error());
+  reload_ = std::move(*reload);
   return serve();
 }
 
@@ -84,8 +106,16 @@ Result<void> Guard::open_dataplane() {
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);
 
-  const auto earlier = dataplane_->settings();
-  auto settings = settings_from(config_, earlier ? std::optional{*earlier} : std::nullopt);
+  if (fresh_pins_) return {};
+  auto earlier = dataplane_->policy();
+  if (!earlier) return tl::unexpected(earlier.error());
+  earlier_policy_ = std::move(*earlier);
+  return {};
+}
+
+Result<void> Guard::fill_tables() {
+  auto settings = settings_from(
+      config_, earlier_policy_ ? std::optional{earlier_policy_->settings} : std::nullopt);
   if (!settings) return tl::unexpected(settings.error());
   enforcing_ = config_.mode == Mode::kEnforce;
   settings->enforcing = enforcing_ ? 1 : 0;
@@ -111,15 +141,40 @@ Result<void> Guard::attach_all() {
     if (!report) return tl::unexpected(report.error());
     attached_.push_back(std::move(*report));
   }
+  dataplane_->keep_resized_tables();
   return {};
 }
 
-void Guard::undo_attachments() {
+/// An interface that left the configuration must not go on dropping unseen.
+void Guard::detach_unconfigured() {
+  const auto pinned = pinned_attachments(config_.paths.pin_directory);
+  if (!pinned) return log_line("earlier attachments not looked at: " + pinned.error().message);
+  for (const auto& earlier : *pinned) {
+    const auto& wanted = config_.interfaces;
+    if (std::find(wanted.begin(), wanted.end(), earlier.interface) != wanted.end()) continue;
+    auto detached = dataplane_->detach(earlier.interface);
+    log_line(earlier.interface + (detached ? ": detached, as it is not configured any more"
+                                           : ": not configured any more, but still attached: " +
+                                                 detached.error().message));
+  }
+}
+
+void Guard::undo_start() {
+  bool taken_over = false;
   for (const auto& report : attached_) {
-    if (report.replaced) continue;  // it filtered before we came, and goes on
+    if (report.replaced) {  // it filtered before we came, and goes on
+      taken_over = true;
+      continue;
+    }
     if (auto detached = dataplane_->detach(report.interface); !detached) {
       log_line("left attached: " + detached.error().message);
     }
+  }
+  if (dataplane_ && earlier_policy_) {
+    if (auto restored = dataplane_->restore(*earlier_policy_); !restored) {
+      log_line("earlier settings not restored: " + restored.error().message);
+    }
+    if (!taken_over) dataplane_->undo_resized_tables();
   }
   if (!fresh_pins_ || !dataplane_) return;
   admin_.reset();
@@ -149,6 +204,9 @@ Result<void> Guard::serve() {
       !done) {
     return done;
   }
+  // After all that takes long, before the worker: its capture threads inherit it.
+  prefer_own_session();
+  run_soon();
   auto ender = ConnectionEnder::start(loop_, *dataplane_);
   if (!ender) return tl::unexpected(ender.error());
   ender_ = std::move(*ender);
@@ -158,20 +216,26 @@ Result<void> Guard::serve() {
   if (!admin) return tl::unexpected(admin.error());
   admin_ = std::move(*admin);
 
+  hooks_ = std::make_unique<HookKeeper>(
+      *dataplane_, config_.paths.pin_directory, attached_,
+      [this](std::size_t index, const AttachReport& report, bool attached) {
+        on_hook_change(index, report, attached);
+      });
+
   worker_ = std::make_unique<WorkerSupervisor>(
       loop_, dataplane_->worker_descriptors(),
-      WorkerSupervisor::Handlers{[this] { return boot(); }, [this] { on_worker_ready(); },
-                                 [this](const guard::Wish& wish) { on_wish(wish); },
-                                 [this](int status) {
-                                   failure_ = Error{kReported, 0, ExitStatus::kFailed};
-                                   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
-                                     failure_->status =
-                                         static_cast<ExitStatus>(WEXITSTATUS(status));
-                                   } else {
-                                     failure_->message = "the worker died while it started";
-                                   }
-                                   loop_.stop();
-                                 }});
+      WorkerSupervisor::Handlers{
+          [this] { return boot(); }, [this] { on_worker_ready(); },
+          [this] { reload_->on_worker_gone(); }, [this](const guard::Wish& wish) { on_wish(wish); },
+          [this](int status) {
+            failure_ = Error{kReported, 0, ExitStatus::kFailed};
+            if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+              failure_->status = static_cast<ExitStatus>(WEXITSTATUS(status));
+            } else {
+              failure_->message = "the worker died while it started";
+            }
+            loop_.stop();
+          }});
   if (auto started = worker_->start(); !started) return started;
   if (auto done = loop_.every(kFastTick, [this] { tick_fast(); }); !done) return done;
   return loop_.every(std::chrono::seconds{1}, [this] { tick_second(); });
@@ -180,6 +244,7 @@ Result<void> Guard::serve() {
 WorkerBoot Guard::boot() const {
   WorkerBoot boot;
   boot.config = config_;
+  boot.rules = rules_;
   boot.interfaces = attached_;
   boot.rings = static_cast<std::uint32_t>(dataplane_->worker_descriptors().rings.size());
   boot.enforcing = enforcing_;

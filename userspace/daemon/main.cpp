@@ -22,7 +22,9 @@ int run_guard(int argc, char** argv) {
   if (!options) return status;
   const auto config = load_config(options->config, options->config_given, options->overrides);
   if (!config) return report(config.error());
-  const auto done = Guard::run(*config);
+  const auto done = Guard::run(*config, [options] {
+    return load_config(options->config, options->config_given, options->overrides);
+  });
   return done ? 0 : report(done.error());
 }
 

@@ -134,6 +134,11 @@ void Recorder::tick_second() {
   }
 }
 
+void Recorder::set_prompt(PromptPrivacy prompt) {
+  const std::lock_guard lock{mutex_};
+  formatter_.set_prompt(prompt);
+}
+
 void Recorder::reopen_file() {
   if (!file_) return;
   write_out();

@@ -54,6 +54,7 @@ class Recorder {
   /// Writes at most one `loss` event a kind, and sets the wall clock's offset anew. Once a second.
   void tick_second();
   void reopen_file();
+  void set_prompt(PromptPrivacy prompt);
 
  private:
   void emit(std::string_view line);

@@ -74,6 +74,9 @@ int add_conditional(scmp_filter_ctx filter) {
   // Reading limits (glibc sizes stacks by them), not setting them.
   failed |=
       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+  // A thread's own place in the queue for a processor; without capabilities only downwards.
+  failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setattr), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, kLow, 0));
   // abort() signals its own thread group.
   const auto self = static_cast<scmp_datum_t>(getpid());
   failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -60,11 +61,41 @@ bool Worker::send(const guard::Wish& wish) {
 void Worker::on_guard() {
   for (int i = 0; i < kNotesPerTurn; ++i) {
     guard::Note note;
-    const auto n = ::recv(guard_.get(), &note, sizeof note, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n != sizeof note) return loop_.stop();  // the guard is gone
-    on_note(note);
+    std::vector<UniqueFd> fds;
+    if (!receive(note, fds)) return;
+    const auto type = static_cast<guard::NoteType>(note.type);
+    if (type == guard::NoteType::kPrepare) {
+      on_prepare(note.handle, std::move(fds));
+    } else if (type == guard::NoteType::kReloaded) {
+      on_reloaded(note, fds);
+    } else {
+      on_note(note);
+    }
   }
+}
+
+/// False: nothing more now, or, with the loop stopped, for good.
+bool Worker::receive(guard::Note& note, std::vector<UniqueFd>& fds) {
+  iovec bytes{&note, sizeof note};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const auto n = ::recvmsg(guard_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  for (auto* c = CMSG_FIRSTHDR(&message); n >= 0 && c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t at = 0; at + CMSG_LEN(sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  if (n == sizeof note) return true;
+  loop_.stop();  // the guard is gone
+  return false;
 }
 
 void Worker::on_note(const guard::Note& note) {
@@ -94,9 +125,19 @@ void Worker::on_note(const guard::Note& note) {
       while (refusals_[note.handle] < note.count)
         count_refusal(static_cast<guard::Refusal>(note.handle));
       return;
+    case guard::NoteType::kInterface:
+      if (note.handle < boot_.interfaces.size()) {
+        recorder_->with_metrics([&](Metrics& m) {
+          m.set_attached(boot_.interfaces[note.handle].interface, note.action != 0,
+                         note.count != 0);
+        });
+      }
+      return;
     case guard::NoteType::kEnforcing:
       if (!was_enforcing && mirror_.enforcing()) enforce_observed();
       return;
+    case guard::NoteType::kCommit:
+      return on_commit(note.handle);
     default:
       return;
   }

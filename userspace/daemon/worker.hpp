@@ -6,10 +6,12 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "control/api_server.hpp"
 #include "daemon/api_answers.hpp"
+#include "daemon/background.hpp"
 #include "daemon/decoy_server.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/guard_policy.hpp"
@@ -33,11 +35,13 @@ class Worker {
   Result<void> become_harmless();
   void open_store();
   Result<void> start();
+  PolicyConfig policy_config(const Config& config) const;
   PipelineConfig pipeline_config(unsigned thread) const;
   void restore_history();
 
   // worker.cpp
   void on_guard();
+  bool receive(guard::Note& note, std::vector<UniqueFd>& fds);
   void on_note(const guard::Note& note);
   void on_unbanned(const guard::Note& note);
   void enforce_observed();
@@ -49,12 +53,26 @@ class Worker {
   bool send(const guard::Wish& wish);
   void stop();
 
+  // worker_reload.cpp
+  void on_prepare(std::uint32_t serial, std::vector<UniqueFd> fds);
+  void on_commit(std::uint32_t serial);
+  void on_reloaded(const guard::Note& note, const std::vector<UniqueFd>& fds);
+
+  /// New configuration and compiled rules, waiting for the guard's word.
+  struct Prepared {
+    std::uint32_t serial = 0;
+    Config config;
+    std::shared_ptr<const RuleSet> rules;
+  };
+
   WorkerBoot boot_;
   EventLoop loop_;
   UniqueFd guard_;
   UniqueFd signals_;
   WorkerIdentity identity_;
   std::shared_ptr<const RuleSet> rules_;
+  std::unique_ptr<Background> compiler_;
+  std::optional<Prepared> prepared_;
   std::unique_ptr<SkipWriter> skip_;
   std::unique_ptr<CounterView> counters_;
   std::vector<std::unique_ptr<CaptureThread>> threads_;

@@ -7,7 +7,10 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
+
+#include "daemon/guard_protocol.hpp"
 
 namespace probewall {
 namespace {
@@ -25,6 +28,15 @@ std::string encode_interface(const AttachReport& r) {
          std::to_string(r.slot) + '\t' + (r.native ? "1" : "0") + '\t' +
          std::to_string(static_cast<int>(r.kind)) + '\t' + (r.replaced ? "1" : "0") + '\t' + why +
          '\n';
+}
+
+/// "rule" SIZE NAME, then SIZE bytes of text and a line feed.
+std::string encode_rule(const RuleText& rule) {
+  std::string name = rule.name;
+  for (auto& c : name) {
+    if (c == '\n' || c == '\t') c = ' ';
+  }
+  return "rule\t" + std::to_string(rule.text.size()) + '\t' + name + '\n' + rule.text + '\n';
 }
 
 std::vector<std::string> split(std::string_view line) {
@@ -68,6 +80,7 @@ std::string encode_boot(const WorkerBoot& boot) {
                      std::to_string(boot.guard_pid) + "\nguard_started_ns\t" +
                      std::to_string(boot.guard_started_ns) + '\n';
   for (const auto& r : boot.interfaces) text += encode_interface(r);
+  for (const auto& rule : boot.rules) text += encode_rule(rule);
   text += kConfigMark;
   return text + to_toml(boot.config);
 }
@@ -77,10 +90,15 @@ Result<WorkerBoot> decode_boot(const std::string& text) {
   std::string_view rest = text;
   while (!rest.starts_with(kConfigMark)) {
     const auto end = rest.find('\n');
-    if (end == std::string_view::npos || !decode_line(split(rest.substr(0, end)), boot)) {
+    if (end == std::string_view::npos) return fail(EBADMSG, "read the guard's boot document");
+    const auto words = split(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+    if (words[0] == "rule" && words.size() == 3 && number(words[1]) < rest.size()) {
+      boot.rules.push_back({words[2], std::string{rest.substr(0, number(words[1]))}});
+      rest.remove_prefix(number(words[1]) + 1);
+    } else if (!decode_line(words, boot)) {
       return fail(EBADMSG, "read the guard's boot document");
     }
-    rest.remove_prefix(end + 1);
   }
   auto config = parse_config(rest.substr(kConfigMark.size()), "boot document");
   if (!config) return tl::unexpected(config.error());
@@ -112,6 +130,32 @@ Result<std::string> read_memfd(int fd) {
     if (n == 0) return text;
     text.append(chunk, static_cast<std::size_t>(n));
   }
+}
+
+Result<UniqueFd> answer_memfd() {
+  UniqueFd fd{memfd_create("probewall-answer", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  if (!fd) return fail(errno, "create memfd");
+  if (ftruncate(fd.get(), guard::kAnswerBytes) != 0) return fail(errno, "size memfd");
+  // A taken-over worker must not fill the memory through it.
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+    return fail(errno, "seal memfd");
+  }
+  return fd;
+}
+
+std::string read_answer(int fd) {
+  char text[guard::kAnswerBytes] = {};
+  const auto n = ::pread(fd, text, sizeof text - 1, 0);
+  std::string answer{text, strnlen(text, n > 0 ? static_cast<std::size_t>(n) : 0)};
+  for (auto& c : answer) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return answer;
+}
+
+void write_answer(int fd, std::string_view text) {
+  text = text.substr(0, guard::kAnswerBytes - 1);
+  [[maybe_unused]] const auto n = ::pwrite(fd, text.data(), text.size(), 0);
 }
 
 }  // namespace probewall

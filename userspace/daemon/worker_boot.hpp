@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
+#include "core/rules/rule_set.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/unique_fd.hpp"
 #include "probewall/result.hpp"
@@ -29,6 +31,9 @@ inline constexpr int kFirstRingFd = 8;
 
 struct WorkerBoot {
   Config config;
+  /// Rule files in force, kept by the guard: a worker that starts anew must not meet files changed
+  /// since, perhaps broken ones. Empty: the built-in rules.
+  std::vector<RuleText> rules;
   std::vector<AttachReport> interfaces;
   std::uint32_t rings = 0;  ///< 0: perf, one descriptor
   bool enforcing = true;
@@ -36,11 +41,21 @@ struct WorkerBoot {
   std::uint64_t guard_started_ns = 0;  ///< CLOCK_MONOTONIC
 };
 
+/// Ids of all rules, for metrics.
+std::vector<std::string> rule_ids(const RuleSet& rules);
+
 std::string encode_boot(const WorkerBoot& boot);
 Result<WorkerBoot> decode_boot(const std::string& text);
 
 /// A memfd with `text` that nobody can change any more.
 Result<UniqueFd> sealed_memfd(const std::string& text);
 Result<std::string> read_memfd(int fd);
+
+/// A memfd of guard::kAnswerBytes zero bytes for the worker to write into; its size is fixed.
+Result<UniqueFd> answer_memfd();
+/// What the worker wrote there, up to the first NUL, with bytes that steer terminals as '?'.
+std::string read_answer(int fd);
+/// Cut to the memfd's size. A failure leaves it empty.
+void write_answer(int fd, std::string_view text);
 
 }  // namespace probewall

@@ -11,13 +11,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace probewall {
 namespace {
 
 constexpr int kSocketBufferBytes = 1 << 20;
+constexpr std::size_t kMaxFds = 2;
 
 /// Descriptors in the order of their numbers in the worker, from kGuardFd on.
 std::vector<int> kept_descriptors(int socket, int boot, const WorkerDescriptors& d) {
@@ -105,11 +108,35 @@ Result<void> WorkerProcess::spawn(const WorkerBoot& boot, const WorkerDescriptor
 
 WorkerProcess::~WorkerProcess() { stop(std::chrono::milliseconds{0}); }
 
-void WorkerProcess::send(const guard::Note& note) {
+bool WorkerProcess::send_now(const Outgoing& out) {
+  if (out.fds.empty()) {
+    return ::send(socket_.get(), &out.note, sizeof out.note, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+           sizeof out.note;
+  }
+  auto note = out.note;
+  iovec bytes{&note, sizeof note};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))] = {};
+  int fds[kMaxFds];
+  const auto count = std::min(out.fds.size(), kMaxFds);
+  for (std::size_t i = 0; i < count; ++i) fds[i] = out.fds[i].get();
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+  return ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof note;
+}
+
+void WorkerProcess::send(const guard::Note& note, std::vector<UniqueFd> fds) {
   if (!socket_) return;
+  Outgoing out{note, std::move(fds)};
   if (waiting_.empty()) {
-    if (::send(socket_.get(), &note, sizeof note, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof note)
-      return;
+    if (send_now(out)) return;
     if (errno != EAGAIN) return;  // the worker is gone: its exit is reported by the pidfd
     loop_.modify(socket_.get(), EPOLLIN | EPOLLOUT);
   }
@@ -117,14 +144,12 @@ void WorkerProcess::send(const guard::Note& note) {
     ++dropped_;
     return;
   }
-  waiting_.push_back(note);
+  waiting_.push_back(std::move(out));
 }
 
 void WorkerProcess::flush() {
   while (!waiting_.empty()) {
-    const auto& note = waiting_.front();
-    if (::send(socket_.get(), &note, sizeof note, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof note)
-      return;
+    if (!send_now(waiting_.front())) return;
     waiting_.pop_front();
   }
   loop_.modify(socket_.get(), EPOLLIN);

@@ -37,7 +37,9 @@ class WorkerProcess {
   pid_t pid() const { return pid_; }
   /// Sends now or, when the socket is full, in order later. At most kMaxWaiting notes wait; what
   /// comes on top is dropped and counted.
-  void send(const guard::Note& note);
+  void send(const guard::Note& note) { send(note, {}); }
+  /// The same with descriptors for the worker.
+  void send(const guard::Note& note, std::vector<UniqueFd> fds);
   std::uint64_t notes_dropped() const { return dropped_; }
   /// Room for a bulk sender: true while few notes wait.
   bool has_room() const { return waiting_.size() < kMaxWaiting / 4; }
@@ -62,7 +64,14 @@ class WorkerProcess {
   UniqueFd socket_;
   UniqueFd pidfd_;
   pid_t pid_ = -1;
-  std::deque<guard::Note> waiting_;
+  struct Outgoing {
+    guard::Note note;
+    std::vector<UniqueFd> fds;
+  };
+  /// False: no room in the socket, or the worker is gone.
+  bool send_now(const Outgoing& out);
+
+  std::deque<Outgoing> waiting_;
   std::uint64_t dropped_ = 0;
 };
 

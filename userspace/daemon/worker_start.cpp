@@ -13,6 +13,7 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/log.hpp"
+#include "daemon/priority.hpp"
 #include "daemon/worker.hpp"
 #include "daemon/worker_paths.hpp"
 #include "rules_loader/rules_loader.hpp"
@@ -52,13 +53,13 @@ std::array<std::uint8_t, 16> key_secret(const std::string& path) {
   return secret;
 }
 
+}  // namespace
+
 std::vector<std::string> rule_ids(const RuleSet& rules) {
   std::vector<std::string> ids;
   for (const auto& rule : rules.list()) ids.push_back(rule.id);
   return ids;
 }
-
-}  // namespace
 
 Worker::Worker(WorkerBoot boot, EventLoop loop)
     : boot_(std::move(boot)), loop_(std::move(loop)), guard_(kGuardFd), mirror_(boot_.enforcing) {}
@@ -72,6 +73,7 @@ Result<void> Worker::run() {
   if (!boot) return tl::unexpected(boot.error());
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
+  run_in_turn();  // compiling the rules takes long
   Worker worker{std::move(*boot), std::move(*loop)};
   using Step = Result<void> (Worker::*)();
   for (const Step step : {&Worker::open_dataplane, &Worker::open_outputs, &Worker::bind_sockets,
@@ -84,7 +86,7 @@ Result<void> Worker::run() {
 }
 
 Result<void> Worker::open_dataplane() {
-  auto rules = load_rules(boot_.config);
+  auto rules = compile_rules(boot_.config, boot_.rules);
   if (!rules) return tl::unexpected(rules.error());
   rules_ = std::move(*rules);
   auto skip = SkipWriter::map(kSkipFd);
@@ -128,6 +130,7 @@ Result<void> Worker::open_outputs() {
   options.rules = rule_ids(*rules_);
   options.threshold = boot_.config.block.threshold;
   metrics_ = std::make_unique<Metrics>(options);
+  metrics_->set_config_reload(true, static_cast<double>(wall_us()) * 1e-6);
   for (const auto& report : boot_.interfaces)
     metrics_->set_attached(report.interface, report.native, true);
   return prepare_event_file(boot_.config, identity_);
@@ -161,6 +164,7 @@ Result<void> Worker::bind_sockets() {
 }
 
 Result<void> Worker::become_harmless() {
+  run_soon();  // for the capture threads, which start when nobody may ask for it any more
   if (auto done = drop_privileges(identity_); !done) return done;
   // The guard may have died before the death signal was set.
   if (getppid() != boot_.guard_pid) return fail(ESRCH, "the guard is gone");
@@ -190,6 +194,19 @@ void Worker::open_store() {
   store_.store = std::move(*store);
 }
 
+PolicyConfig Worker::policy_config(const Config& config) const {
+  PolicyConfig p;
+  // Always as if enforcing: the desk turns decisions into observations, and can be told otherwise
+  // while running.
+  p.enforce = true;
+  p.threshold = config.block.threshold;
+  p.first_ban = config.block.first;
+  p.factor = config.block.factor;
+  p.max_ban = config.block.max;
+  p.require_proof = config.require_proof;
+  return p;
+}
+
 PipelineConfig Worker::pipeline_config(unsigned thread) const {
   const auto& c = boot_.config;
   PipelineConfig p;
@@ -202,14 +219,7 @@ PipelineConfig Worker::pipeline_config(unsigned thread) const {
   p.ipv6_prefix = c.block.ipv6_prefix;
   p.require_proof = c.require_proof;
   p.key_hash_secret = secret_;
-  // Always as if enforcing: the desk turns decisions into observations, and can be told otherwise
-  // while running.
-  p.policy.enforce = true;
-  p.policy.threshold = c.block.threshold;
-  p.policy.first_ban = c.block.first;
-  p.policy.factor = c.block.factor;
-  p.policy.max_ban = c.block.max;
-  p.policy.require_proof = c.require_proof;
+  p.policy = policy_config(c);
   p.policy.id_seed = monotonic_ns() * 0x9e3779b97f4a7c15ull + thread;
   return p;
 }
@@ -235,14 +245,18 @@ Result<void> Worker::start() {
                           [this](const guard::Wish& wish) { return send(wish); }});
   }
   restore_history();
+  auto compiler = Background::start(loop_, 2);
+  if (!compiler) return tl::unexpected(compiler.error());
+  compiler_ = std::move(*compiler);
   for (auto& done : {loop_.add(guard_.get(), EPOLLIN, [this](std::uint32_t) { on_guard(); }),
                      loop_.add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }),
                      decoys_->serve(loop_), loop_.every(kFastTick, [this] { tick_fast(); }),
                      loop_.every(std::chrono::seconds{1}, [this] { tick_second(); })}) {
     if (!done) return done;
   }
-  server_->start();
   for (const auto& thread : threads_) thread->start();
+  run_in_turn();
+  server_->start();
   guard::Wish ready;
   ready.type = static_cast<std::uint32_t>(guard::WishType::kReady);
   if (!send(ready)) return fail(EPIPE, "tell the guard");

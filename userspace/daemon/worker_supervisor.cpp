@@ -69,6 +69,7 @@ void WorkerSupervisor::on_exit(int status) {
   ready_ = false;
   if (stopping_) return;
   if (!ever_ready_) return handlers_.on_first_failed(status);
+  handlers_.on_gone();
   if (now - started_ns_ > kSteadyNs) pause_ = kFirstPause;
   log_line("worker " + describe_status(status) + "; blocks hold, starting another in " +
            std::to_string(pause_.count()) + " ms");

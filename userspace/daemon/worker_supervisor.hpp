@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "daemon/event_loop.hpp"
 #include "daemon/worker_process.hpp"
@@ -18,6 +20,7 @@ class WorkerSupervisor {
   struct Handlers {
     std::function<WorkerBoot()> boot;  ///< as things stand when a worker starts
     std::function<void()> on_ready;
+    std::function<void()> on_gone;  ///< a worker that was ready ended
     WorkerProcess::OnWish on_wish;  ///< all but kReady and kHeartbeat
     /// The first worker ended before it was ready: the daemon cannot start. `status`: its exit
     /// status.
@@ -40,6 +43,9 @@ class WorkerSupervisor {
   WorkerProcess* process() { return worker_.get(); }
   void send(const guard::Note& note) {
     if (ready()) worker_->send(note);
+  }
+  void send(const guard::Note& note, std::vector<UniqueFd> fds) {
+    if (ready()) worker_->send(note, std::move(fds));
   }
 
  private:

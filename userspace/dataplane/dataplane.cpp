@@ -3,12 +3,13 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
-#include <net/if.h>
 
 #include <cerrno>
 
+#include "dataplane/block_migration.hpp"
 #include "dataplane/dataplane_state.hpp"
 #include "dataplane/detach.hpp"
+#include "dataplane/map_migration.hpp"
 #include "dataplane/object_set.hpp"
 #include "dataplane/preflight.hpp"
 #include "dataplane/tc_hook.hpp"
@@ -31,15 +32,6 @@ const char* to_string(AttachKind kind) {
 namespace {
 
 UniqueFd duplicate(int fd) { return UniqueFd{fcntl(fd, F_DUPFD_CLOEXEC, 3)}; }
-
-Result<unsigned> index_of(const std::string& interface) {
-  const unsigned index = if_nametoindex(interface.c_str());
-  if (index == 0) {
-    return fail(ExitStatus::kFailed,
-                "no interface \"" + interface + "\" here: `ip link` lists those there are");
-  }
-  return index;
-}
 
 }  // namespace
 
@@ -110,9 +102,11 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
     auto slots = InterfaceSlots::open(state.pins.path);
     if (!slots) return tl::unexpected(slots.error());
     state.slots.emplace(std::move(*slots));
-    auto blocks = BlockTable::open(config.paths.pin_directory, false);
+    auto blocks = BlockTable::open(config.paths.pin_directory, false,
+                                   {config.block.max_addresses, config.block.max_prefixes});
     if (!blocks) return tl::unexpected(blocks.error());
     state.blocks.emplace(std::move(*blocks));
+    if (auto ok = adopt_plain_tables(state.pins.path, *state.blocks); !ok) return ok;
     if (config.capture.transport == Transport::kPerf) {
       state.worker.perf_events = state.perf.get();
       return {};
@@ -120,7 +114,11 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
     return state.make_rings();
   };
   if (auto started = start(); !started) {
-    if (state.pins.created) (void)detach_everything(config.paths.pin_directory);
+    if (state.pins.created) {
+      (void)detach_everything(config.paths.pin_directory);
+    } else {
+      undo_migrated_maps(state.pins.path);
+    }
     return tl::unexpected(started.error());
   }
   return out;
@@ -158,7 +156,7 @@ Result<void> Dataplane::State::attach_tc(const Interface& interface, const Objec
 }
 
 Result<AttachReport> Dataplane::attach(const std::string& interface) {
-  const auto index = index_of(interface);
+  const auto index = interface_index(interface);
   if (!index) return tl::unexpected(index.error());
   const auto slot = state_->slots->of(interface);
   if (!slot) return tl::unexpected(slot.error());
@@ -193,8 +191,11 @@ Result<AttachReport> Dataplane::attach(const std::string& interface) {
   return report;
 }
 
+void Dataplane::keep_resized_tables() { keep_migrated_maps(state_->pins.path); }
+void Dataplane::undo_resized_tables() { undo_migrated_maps(state_->pins.path); }
+
 Result<void> Dataplane::detach(const std::string& interface) {
-  const auto index = index_of(interface);
+  const auto index = interface_index(interface);
   if (!index) return tl::unexpected(index.error());
   const auto identity = Identity::of(state_->pins.path);
   if (!identity) return tl::unexpected(identity.error());

@@ -57,10 +57,24 @@ class Dataplane {
   Result<AttachReport> attach(const std::string& interface);
   Result<void> detach(const std::string& interface);
 
+  /// After open() made tables of another size: they are kept once the attached programs use them,
+  /// or undone while those still use the earlier ones. Without a call the next open() keeps them.
+  void keep_resized_tables();
+  void undo_resized_tables();
+
   Result<void> set_settings(const pw_settings& settings);
   Result<pw_settings> settings() const;
-  Result<void> set_enforcing(bool on);
+  /// `until_boot_s` (CLOCK_BOOTTIME seconds; 0: no end): the kernel stops enforcing by itself then.
+  Result<void> set_enforcing(bool on, std::uint32_t until_boot_s = 0);
   Result<void> set_ports(const Config& config);
+
+  /// Settings and ports as they stand, to go back to.
+  struct Policy {
+    pw_settings settings{};
+    std::vector<pw_port> ports;  ///< 65,536
+  };
+  Result<Policy> policy() const;
+  Result<void> restore(const Policy& policy);
 
   BlockTable& blocks();
 

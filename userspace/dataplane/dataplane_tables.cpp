@@ -32,6 +32,19 @@ AllowKey allow_key(const IpPrefix& prefix) {
   return key;
 }
 
+constexpr std::uint32_t kPorts = 65536;
+
+/// Whole table in one call: a port that stays is never unset in between.
+Result<void> write_ports(int fd, const std::vector<pw_port>& ports) {
+  std::vector<std::uint32_t> keys(kPorts);
+  std::iota(keys.begin(), keys.end(), 0u);
+  __u32 count = kPorts;
+  if (bpf_map_update_batch(fd, keys.data(), ports.data(), &count, nullptr) != 0) {
+    return fail(errno, "write pw_ports");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> Dataplane::set_settings(const pw_settings& settings) {
@@ -46,17 +59,16 @@ Result<pw_settings> Dataplane::settings() const {
   return read_single<pw_settings>(state_->settings.get(), "pw_settings");
 }
 
-Result<void> Dataplane::set_enforcing(bool on) {
+Result<void> Dataplane::set_enforcing(bool on, std::uint32_t until_boot_s) {
   auto now = settings();
   if (!now) return tl::unexpected(now.error());
   now->enforcing = on;
+  now->enforce_until_s = until_boot_s;
   return set_settings(*now);
 }
 
 Result<void> Dataplane::set_ports(const Config& config) {
-  std::vector<std::uint32_t> keys(65536);
-  std::iota(keys.begin(), keys.end(), 0u);
-  std::vector<pw_port> ports(keys.size());
+  std::vector<pw_port> ports(kPorts);
   for (const auto port : config.ports) {
     ports[port].flags |= PW_PORT_LLM;
     ports[port].service = service_of_port(port);
@@ -66,12 +78,28 @@ Result<void> Dataplane::set_ports(const Config& config) {
     ports[port].service = PW_SERVICE_DECOY;
   }
   for (const auto port : config.ssh_ports) ports[port].flags |= PW_PORT_SSH;
-  __u32 count = static_cast<__u32>(keys.size());
-  // Whole table in one call: a port that stays is never unset in between.
-  if (bpf_map_update_batch(state_->ports.get(), keys.data(), ports.data(), &count, nullptr) != 0) {
-    return fail(errno, "write pw_ports");
+  return write_ports(state_->ports.get(), ports);
+}
+
+Result<Dataplane::Policy> Dataplane::policy() const {
+  const auto now = settings();
+  if (!now) return tl::unexpected(now.error());
+  Policy policy{*now, std::vector<pw_port>(kPorts)};
+  std::vector<std::uint32_t> keys(kPorts);
+  std::uint32_t next = 0;
+  __u32 count = kPorts;
+  // ENOENT: that was the end of the table.
+  if (bpf_map_lookup_batch(state_->ports.get(), nullptr, &next, keys.data(), policy.ports.data(),
+                           &count, nullptr) != 0 &&
+      errno != ENOENT) {
+    return fail(errno, "read pw_ports");
   }
-  return {};
+  return policy;
+}
+
+Result<void> Dataplane::restore(const Policy& policy) {
+  if (auto done = set_settings(policy.settings); !done) return done;
+  return write_ports(state_->ports.get(), policy.ports);
 }
 
 BlockTable& Dataplane::blocks() { return *state_->blocks; }

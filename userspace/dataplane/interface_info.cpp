@@ -49,4 +49,13 @@ std::vector<Interface> all_interfaces() {
   return out;
 }
 
+Result<unsigned> interface_index(const std::string& interface) {
+  const unsigned index = if_nametoindex(interface.c_str());
+  if (index == 0) {
+    return fail(ExitStatus::kFailed,
+                "no interface \"" + interface + "\" here: `ip link` lists those there are");
+  }
+  return index;
+}
+
 }  // namespace probewall

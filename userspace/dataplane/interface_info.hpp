@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "probewall/result.hpp"
+
 namespace probewall {
 
 /// The driver's name as ethtool gives it ("veth", "virtio_net", ...); "" when it has none.
@@ -14,6 +16,8 @@ struct Interface {
   unsigned index = 0;
   std::string name;
 };
+/// Index of an interface of this network namespace; Error: no such interface, and how to list them.
+Result<unsigned> interface_index(const std::string& interface);
 /// Interfaces of this network namespace.
 std::vector<Interface> all_interfaces();
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,18 @@ Result<void> copy_entries(int from, int to, const Shape& shape, const std::strin
   return {};
 }
 
+constexpr std::string_view kOldPin = "_old";
+
+std::vector<std::string> old_pins(const std::string& versioned_directory) {
+  std::vector<std::string> out;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it{versioned_directory, ec}, end; !ec && it != end;
+       it.increment(ec)) {
+    if (it->path().native().ends_with(kOldPin)) out.push_back(it->path());
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<void> migrate_pinned_map(const bpf_map* map) {
@@ -93,12 +106,28 @@ Result<void> migrate_pinned_map(const bpf_map* map) {
   const std::string staged = std::string{path} + "_new";
   unlink(staged.c_str());  // left behind by a start that died here
   if (bpf_obj_pin(fresh.get(), staged.c_str()) != 0) return fail(errno, "pin " + staged);
-  if (std::rename(staged.c_str(), path) != 0) {
+  const std::string kept = path + std::string{kOldPin};
+  unlink(kept.c_str());  // of a start that died: nothing was attached to it any more, or is
+                         // replaced now
+  const bool moved = std::rename(path, kept.c_str()) == 0;
+  if (!moved || std::rename(staged.c_str(), path) != 0) {
     const int error = errno;
+    if (moved) std::rename(kept.c_str(), path);
     unlink(staged.c_str());
     return fail(error, std::string{"replace "} + path);
   }
   return {};
+}
+
+void keep_migrated_maps(const std::string& versioned_directory) {
+  for (const auto& path : old_pins(versioned_directory)) unlink(path.c_str());
+}
+
+void undo_migrated_maps(const std::string& versioned_directory) {
+  for (const auto& path : old_pins(versioned_directory)) {
+    const std::string pin = path.substr(0, path.size() - kOldPin.size());
+    std::rename(path.c_str(), pin.c_str());
+  }
 }
 
 }  // namespace probewall

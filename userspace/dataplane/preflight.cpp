@@ -98,4 +98,16 @@ Result<PinDirectory> open_pin_directory(const std::string& pin_directory) {
   return out;
 }
 
+Result<UniqueFd> lock_pins(const std::string& pin_directory) {
+  UniqueFd lock{open(versioned(pin_directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!lock) {
+    if (errno == ENOENT) return UniqueFd{};
+    return fail(errno, "open " + versioned(pin_directory));
+  }
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(errno, pin_directory + " is in use by a running probewalld");
+  }
+  return lock;
+}
+
 }  // namespace probewall

@@ -21,6 +21,9 @@ struct PinDirectory {
   bool created = false;
   UniqueFd lock;
 };
+/// The lock that a running guard holds; nothing when there are no pins. errno EWOULDBLOCK: one
+/// runs.
+Result<UniqueFd> lock_pins(const std::string& pin_directory);
 /// Creates `<pin_directory>/v1` (0700) on a mounted bpffs; mounts nothing itself.
 Result<PinDirectory> open_pin_directory(const std::string& pin_directory);
 

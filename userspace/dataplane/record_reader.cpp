@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "dataplane/more_signal.hpp"
 #include "dataplane/record_span.hpp"
@@ -21,7 +24,6 @@ constexpr auto kSpin = std::chrono::microseconds{20};
 // Looks at a record that the kernel has reserved but not submitted (a hypervisor may have taken its
 // CPU away) before the caller's loop gets its turn, with poll_fd() readable.
 constexpr int kBusyRounds = 1000;
-constexpr std::uint64_t kRecordsPerTurn = 64;  // then the next ring, so that none starves
 
 void pause_cpu() {
 #if defined(__x86_64__)
@@ -83,32 +85,53 @@ class Ring {
     return ring;
   }
 
-  bool has_records() const {
-    return load_acquire(producer_.at<const unsigned long>()) != *consumer_.at<unsigned long>();
+  bool has_records() const { return end() != *consumer_.at<unsigned long>(); }
+
+  /// Producer position: all that is reserved up to now.
+  unsigned long end() const { return load_acquire(producer_.at<const unsigned long>()); }
+
+  /// Time of the next record; nothing while there is none or it is still being written.
+  std::optional<std::uint64_t> next_time() {
+    std::optional<std::uint64_t> time;
+    walk(end(), [&time](ByteSpan record) {
+      time = record_time(record);
+      return false;
+    });
+    return time;
   }
 
-  /// Hands over at most `limit` submitted records; stops at one that is still being written.
-  std::uint64_t consume(std::uint64_t limit, const RecordReader::OnRecord& on_record) {
-    auto* const consumer_word = consumer_.at<unsigned long>();
-    unsigned long position = *consumer_word;
-    const unsigned long end = load_acquire(producer_.at<const unsigned long>());
+  /// Hands over at most `limit` submitted records that lie before `end` and are no younger than
+  /// `until_ns`; stops at one that is still being written.
+  std::uint64_t consume(std::uint64_t limit, unsigned long end, std::uint64_t until_ns,
+                        const RecordReader::OnRecord& on_record) {
     std::uint64_t handed = 0;
-    while (position < end && handed < limit) {
-      const std::byte* const header = records_ + (position & (size_ - 1));
-      const auto word = load_acquire(reinterpret_cast<const std::uint32_t*>(header));
-      if (word & BPF_RINGBUF_BUSY_BIT) break;
-      const std::uint32_t length = word & ~BPF_RINGBUF_DISCARD_BIT;
-      if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
-        on_record(record_span({header + BPF_RINGBUF_HDR_SZ, length}));
-        ++handed;
-      }
-      position += (length + BPF_RINGBUF_HDR_SZ + 7u) & ~7u;
-      __atomic_store_n(consumer_word, position, __ATOMIC_RELEASE);
-    }
+    walk(end, [&](ByteSpan record) {
+      if (handed >= limit || record_time(record) > until_ns) return false;
+      on_record(record_span(record));
+      ++handed;
+      return true;
+    });
     return handed;
   }
 
  private:
+  /// Gives submitted records to `take` and their room back to the kernel, until it says false.
+  template <typename Take>
+  void walk(unsigned long end, Take take) {
+    auto* const consumer_word = consumer_.at<unsigned long>();
+    unsigned long position = *consumer_word;
+    while (position < end) {
+      const std::byte* const header = records_ + (position & (size_ - 1));
+      const auto word = load_acquire(reinterpret_cast<const std::uint32_t*>(header));
+      if (word & BPF_RINGBUF_BUSY_BIT) return;
+      const std::uint32_t length = word & ~BPF_RINGBUF_DISCARD_BIT;
+      const bool discarded = word & BPF_RINGBUF_DISCARD_BIT;
+      if (!discarded && !take(ByteSpan{header + BPF_RINGBUF_HDR_SZ, length})) return;
+      position += (length + BPF_RINGBUF_HDR_SZ + 7u) & ~7u;
+      __atomic_store_n(consumer_word, position, __ATOMIC_RELEASE);
+    }
+  }
+
   Mapping consumer_, producer_;
   const std::byte* records_ = nullptr;
   std::size_t size_ = 0;
@@ -199,13 +222,36 @@ class RingReader final : public RecordReader {
     }
     return handed;
   }
+  /// Hands over what is there, the rings' records merged by time.
   std::uint64_t pass(std::uint64_t limit) {
     std::uint64_t handed = 0;
-    for (std::size_t i = 0; i < rings_.size() && handed < limit; ++i) {
-      next_ = (next_ + 1) % rings_.size();
-      handed += rings_[next_].consume(std::min(limit - handed, kRecordsPerTurn), on_record_);
+    while (handed < limit) {
+      auto [first, time] = earliest(nullptr);
+      if (first == nullptr) break;
+      // The other rings are looked at after `end` was read: an answer that a record before `end`
+      // follows upon was submitted earlier, so it is seen now and goes first.
+      for (;;) {
+        const unsigned long end = first->end();
+        const auto [other, other_time] = earliest(first);
+        if (other != nullptr && other_time < time) {
+          std::tie(first, time) = std::pair{other, other_time};
+          continue;
+        }
+        handed += first->consume(limit - handed, end, other ? other_time : UINT64_MAX, on_record_);
+        break;
+      }
     }
     return handed;
+  }
+  /// The ring with the oldest next record, but for `except`; null where no other has any.
+  std::pair<Ring*, std::uint64_t> earliest(const Ring* except) {
+    std::pair<Ring*, std::uint64_t> best{nullptr, UINT64_MAX};
+    for (auto& ring : rings_) {
+      if (&ring == except) continue;
+      const auto time = ring.next_time();
+      if (time && (best.first == nullptr || *time < best.second)) best = {&ring, *time};
+    }
+    return best;
   }
   bool any_records() const {
     return std::any_of(rings_.begin(), rings_.end(), [](const Ring& r) { return r.has_records(); });
@@ -217,7 +263,6 @@ class RingReader final : public RecordReader {
   UniqueFd epoll_fd_;
   MoreSignal more_;
   OnRecord on_record_;
-  std::size_t next_ = 0;
 };
 
 }  // namespace

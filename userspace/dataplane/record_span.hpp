@@ -20,4 +20,12 @@ inline ByteSpan record_span(ByteSpan raw) {
   return wanted <= raw.size() ? raw.first(wanted) : raw;
 }
 
+/// When the packet was seen, on CLOCK_MONOTONIC; 0 for what is too short to be a record.
+inline std::uint64_t record_time(ByteSpan raw) {
+  std::uint64_t time = 0;
+  static_assert(offsetof(pw_record, time_ns) == 0);
+  if (raw.size() >= sizeof time) std::memcpy(&time, raw.data(), sizeof time);
+  return time;
+}
+
 }  // namespace probewall

@@ -224,14 +224,8 @@ Result<XdpAttached> attach_xdp(const std::string& interface, unsigned ifindex, X
       return replace(target, mode, *hook);
     case HookOwner::kForeignDispatcher:
       return join_dispatcher(target, mode, hook->native);
-    case HookOwner::kForeign: {
-      const auto info = program_info(hook->program_id);
-      return fail(
-          ExitStatus::kFailed,
-          "interface " + interface + " has the XDP program " +
-              (info ? describe(*info) : "id " + std::to_string(hook->program_id)) +
-              "; it is left alone. Detach it, or load it through libxdp so that both can run");
-    }
+    case HookOwner::kForeign:
+      return foreign_program(interface, hook->program_id);
     case HookOwner::kNobody:
       break;
   }

@@ -58,6 +58,14 @@ Result<XdpHook> look_at_xdp(unsigned ifindex, const Identity& identity) {
   return hook;
 }
 
+tl::unexpected<Error> foreign_program(const std::string& interface, std::uint32_t program_id) {
+  const auto info = program_info(program_id);
+  return fail(ExitStatus::kFailed,
+              "interface " + interface + " has the XDP program " +
+                  (info ? describe(*info) : "id " + std::to_string(program_id)) +
+                  "; it is left alone. Detach it, or load it through libxdp so that both can run");
+}
+
 Result<bool> detach_xdp(unsigned ifindex, const Identity& identity) {
   const auto hook = look_at_xdp(ifindex, identity);
   if (!hook) return tl::unexpected(hook.error());

@@ -23,6 +23,8 @@ struct XdpHook {
 };
 
 Result<XdpHook> look_at_xdp(unsigned ifindex, const Identity& identity);
+/// The Error for a hook with somebody else's program: whose it is, and that it is left alone.
+tl::unexpected<Error> foreign_program(const std::string& interface, std::uint32_t program_id);
 
 struct XdpAttached {
   AttachKind kind = AttachKind::kLink;

@@ -39,6 +39,7 @@ struct ReplaySummary {
 class EventFormatter {
  public:
   explicit EventFormatter(const EventOptions& options = {});
+  void set_prompt(PromptPrivacy prompt) { options_.prompt = prompt; }
   void set_wall_offset(std::int64_t ns) { options_.wall_offset_ns = ns; }
 
   std::string_view request(const Request& request);

@@ -108,6 +108,13 @@ void Metrics::set_config_reload(bool successful, double at_unix_s) {
   if (successful) state_->reload_time->Set(at_unix_s);
 }
 
+void Metrics::config_reload(bool successful, double at_unix_s) {
+  set_config_reload(successful, at_unix_s);
+  (successful ? state_->reloads : state_->reloads_failed)->Increment();
+}
+
+void Metrics::set_threshold(double points) { state_->threshold->Set(points); }
+
 void Metrics::request(std::uint8_t service, Api api) {
   if (service < PW_SERVICE_COUNT && api < Api::kCount)
     state_->requests[service][index_of(api)]->Increment();

@@ -71,7 +71,10 @@ class Metrics {
   void set_map(MapName map, std::uint64_t entries, std::uint64_t max_entries);
   void set_exposed_servers(std::uint64_t count);
   void set_feed(std::string_view feed, std::uint64_t entries, double loaded_at_unix_s);
+  /// The configuration read at the start counts as a success, too, but as no reload.
   void set_config_reload(bool successful, double at_unix_s);
+  void config_reload(bool successful, double at_unix_s);
+  void set_threshold(double points);
 
   void request(std::uint8_t service, Api api);
   void detection(std::string_view rule);

@@ -101,9 +101,8 @@ void Metrics::State::make_core(const Options& options) {
   evicted_timeout = &evicted.Add({{"reason", "timeout"}});
   losses = one_each(counter("loss_total", "Input the core could not use, by kind."), "what",
                     names_of<kLosses, Loss>());
-  gauge("block_threshold_score", "Score from which a source is banned.")
-      .Add({})
-      .Set(options.threshold);
+  threshold = &gauge("block_threshold_score", "Score from which a source is banned.").Add({});
+  threshold->Set(options.threshold);
 }
 
 void Metrics::State::make_bans() {
@@ -163,6 +162,9 @@ void Metrics::State::make_outputs() {
   reload_time = &gauge("config_last_reload_success_timestamp_seconds",
                        "When the configuration in force was read.")
                      .Add({});
+  auto& outcomes = counter("config_reloads_total", "Reloads of configuration and rules.");
+  reloads = &outcomes.Add({{"result", "success"}});
+  reloads_failed = &outcomes.Add({{"result", "failure"}});
 }
 
 Metrics::State::Interface& Metrics::State::interface(std::string_view name) {

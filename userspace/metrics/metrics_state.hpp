@@ -108,7 +108,8 @@ struct Metrics::State {
 
   metrics::Counters<metrics::index_of(EventOutput::kCount)> written, dropped;
   metrics::Counter *storage_errors = nullptr, *api_requests = nullptr;
-  metrics::Gauge *reload_ok = nullptr, *reload_time = nullptr;
+  metrics::Gauge *reload_ok = nullptr, *reload_time = nullptr, *threshold = nullptr;
+  metrics::Counter *reloads = nullptr, *reloads_failed = nullptr;
 };
 
 }  // namespace probewall

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 namespace probewall {
 namespace {
@@ -20,29 +19,46 @@ Result<std::vector<RuleText>> read_directory(const std::string& directory) {
   if (paths.empty())
     return fail(ExitStatus::kConfigInvalid, directory + " holds no *.yaml rule file");
   std::sort(paths.begin(), paths.end());
+  if (paths.size() > kMaxRuleFiles)
+    return fail(ExitStatus::kConfigInvalid, directory + " holds too many rule files");
   std::vector<RuleText> texts;
+  std::size_t bytes = 0;
   for (const auto& path : paths) {
-    std::ifstream file{path};
-    std::ostringstream text;
-    if (!(text << file.rdbuf())) return fail(errno, "read " + path);
-    texts.push_back({path, text.str()});
+    const auto size = std::filesystem::file_size(path, error);
+    if (error) return fail(error.value(), "read " + path);
+    bytes += size;
+    if (bytes > kMaxRuleBytes)
+      return fail(ExitStatus::kConfigInvalid, path + ": all rules together exceed 16 MiB");
+    std::ifstream file{path, std::ios::binary};
+    std::string text(size, '\0');
+    if (!file.read(text.data(), static_cast<std::streamsize>(size)))
+      return fail(errno, "read " + path);
+    texts.push_back({path, std::move(text)});
   }
   return texts;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const RuleSet>> load_rules(const Config& config) {
+Result<std::vector<RuleText>> read_rules(const Config& config) {
+  if (config.rules.directory.empty()) return std::vector<RuleText>{};
+  return read_directory(config.rules.directory);
+}
+
+Result<std::shared_ptr<const RuleSet>> compile_rules(const Config& config,
+                                                     const std::vector<RuleText>& texts) {
+  if (!texts.empty()) return RuleSet::compile(texts, config.rules.disabled, config.rules.shadow);
   auto disabled = config.rules.disabled;
-  if (config.rules.directory.empty()) {
-    if (!config.feeds.seed || config.feeds.seed_action != FeedAction::kBlock) {
-      disabled.emplace_back("seed-address");
-    }
-    return RuleSet::compile(RuleSet::builtin(), disabled, config.rules.shadow);
+  if (!config.feeds.seed || config.feeds.seed_action != FeedAction::kBlock) {
+    disabled.emplace_back("seed-address");
   }
-  const auto texts = read_directory(config.rules.directory);
+  return RuleSet::compile(RuleSet::builtin(), disabled, config.rules.shadow);
+}
+
+Result<std::shared_ptr<const RuleSet>> load_rules(const Config& config) {
+  const auto texts = read_rules(config);
   if (!texts) return tl::unexpected(texts.error());
-  return RuleSet::compile(*texts, disabled, config.rules.shadow);
+  return compile_rules(config, *texts);
 }
 
 }  // namespace probewall

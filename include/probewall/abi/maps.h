@@ -140,7 +140,8 @@ struct pw_settings {         /* pw_settings: ARRAY[1], written by the guard */
   __u8 llm_scope_only;     /* block.scope = "llm": drop only packets to LLM and decoy ports */
   __u8 drop_fragments;     /* drop TCP fragments */
   __u8 ipv6_source_prefix; /* 64: how sources are told apart for budgets and rings */
-  __u8 pad[8];             /* zero */
+  __u32 enforce_until_s; /* CLOCK_BOOTTIME seconds: as if `enforcing` were 0 from then on; 0: no end */
+  __u8 pad[4];           /* zero */
 };
 PW_ASSERT_SIZE(struct pw_settings, 80);
 
@@ -172,7 +173,8 @@ PW_ASSERT_SIZE(struct pw_synack_slot, 16);
 enum pw_flow_in_flag {
   PW_FLOW_PROVEN = 1 << 0,
   PW_FLOW_ANCHORED = 1 << 1,
-  PW_FLOW_BUDGET_SPENT = 1 << 2
+  PW_FLOW_BUDGET_SPENT = 1 << 2,
+  PW_FLOW_HTTP2 = 1 << 3 /* the client's HTTP/2 preface was seen: HEADERS frames are requests */
 };
 enum pw_flow_out_flag { PW_FLOW_ACK_SEEN = 1 << 0, PW_FLOW_ACK_ADVANCED = 1 << 1 };
 struct pw_flow { /* pw_flows: LRU_HASH[pw_flow_key]; sequence numbers in host order */

@@ -3,84 +3,96 @@
 
 #include <algorithm>
 
-#include "core/http/text.hpp"
+#include "core/flow/answer_text.hpp"
+#include "core/flow/http2_answers.hpp"
 #include "core/llm/classify.hpp"
 #include "probewall/bytes.hpp"
 
 namespace probewall {
-namespace {
 
-constexpr std::size_t kEnough = 768;  ///< what the kernel captures of an answer
-constexpr std::size_t kMaxPrefix = 1024;
+AnswerMatcher::AnswerMatcher() = default;
+AnswerMatcher::~AnswerMatcher() = default;
+AnswerMatcher::AnswerMatcher(AnswerMatcher&&) noexcept = default;
+AnswerMatcher& AnswerMatcher::operator=(AnswerMatcher&&) noexcept = default;
 
-/// The code in "HTTP/1.1 200"; 0 while it is not all there or is none.
-int status_of(std::string_view text) {
-  if (text.size() < 12 || text.substr(0, 5) != "HTTP/") return 0;
-  const auto space = text.find(' ');
-  if (space == std::string_view::npos || space + 4 > text.size()) return 0;
-  int code = 0;
-  for (const char c : text.substr(space + 1, 3)) {
-    if (c < '0' || c > '9') return 0;
-    code = code * 10 + (c - '0');
+void AnswerMatcher::use_http2(Http2Ledger& ledger) {
+  if (http2_) return;
+  ledger_ = &ledger;
+  preface_seen_ = true;
+  if (!pending_ && expected_.empty()) begin_http2();
+}
+
+void AnswerMatcher::drop_http2() {
+  http2_.reset();
+  ledger_ = nullptr;
+  preface_seen_ = false;
+}
+
+void AnswerMatcher::begin_http2() {
+  http2_ = std::make_unique<Http2Answers>(*ledger_);
+  // The request that asked for the upgrade is answered on stream 1 (RFC 7540, section 3.2).
+  for (Expected& request : expected_) {
+    request.stream = 1;
+    if (request.h2c) http2_->expect(request);
   }
-  return code >= 100 ? code : 0;
+  expected_.clear();
 }
 
-/// Offset after the blank line; npos when it is not there.
-std::size_t head_end(std::string_view text) {
-  const auto crlf = text.find("\r\n\r\n");
-  if (crlf != std::string_view::npos) return crlf + 4;
-  const auto lf = text.find("\n\n");
-  return lf == std::string_view::npos ? lf : lf + 2;
+/// The running answer is "101 Switching Protocols" to HTTP/2: what follows it are frames.
+bool AnswerMatcher::switch_protocols() {
+  if (!ledger_ || status_of(pending_->text) != 101) return false;
+  if (!match_front() || !expected_.front().h2c) return false;
+  const auto head = answer_head_end(pending_->text);
+  if (head == std::string::npos) return false;
+  const auto pending = std::move(pending_);
+  begin_http2();
+  const auto rest = std::string_view{pending->text}.substr(head);
+  const auto seq = pending->first_seq + static_cast<std::uint32_t>(head);
+  http2_->add({pending->time, seq, static_cast<std::uint32_t>(rest.size()), true, rest});
+  return true;
 }
 
-/// The Content-Length of a whole head; nullopt without one. At most kEnough: more is not waited
-/// for.
-std::optional<std::size_t> declared_body(std::string_view head) {
-  constexpr std::string_view kName = "\ncontent-length:";
-  const auto at = std::search(head.begin(), head.end(), kName.begin(), kName.end(),
-                              [](char a, char b) { return ascii_lower(a) == b; });
-  if (at == head.end()) return std::nullopt;
-  const auto digits =
-      trim_blank(head.substr(static_cast<std::size_t>(at - head.begin()) + kName.size()));
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < digits.size() && digits[i] >= '0' && digits[i] <= '9'; ++i) {
-    length = std::min(kEnough, length * 10 + static_cast<std::size_t>(digits[i] - '0'));
-  }
-  return length;
+bool AnswerMatcher::open() const { return pending_ != nullptr || (http2_ && http2_->open()); }
+
+Timestamp AnswerMatcher::open_since() const {
+  return pending_ ? pending_->time : http2_->open_since();
 }
 
-/// Whether nothing that rules look at is missing. The body counts as well as the head ("model not
-/// found"), however the answer was segmented; a body of unknown length is there with its first
-/// byte.
-bool is_whole(std::string_view text, int status) {
-  if (text.size() >= kEnough) return true;
-  const auto body = head_end(text);
-  if (body == std::string_view::npos) return false;
-  if (status == 204 || status == 304 || status == 101) return true;
-  if (const auto length = declared_body(text.substr(0, body))) return text.size() - body >= *length;
-  return body < text.size();
+bool AnswerMatcher::has_expected() const {
+  return !expected_.empty() || (http2_ && http2_->has_expected());
 }
 
-}  // namespace
+std::uint64_t AnswerMatcher::take_unread() { return http2_ ? http2_->take_unread() : 0; }
 
 void AnswerMatcher::expect(const Expected& request) {
+  if (http2_ && request.stream != 0) {
+    http2_->expect(request);
+    return;
+  }
   if (expected_.size() >= kMaxExpected) expected_.erase(expected_.begin());
   expected_.push_back(request);
 }
 
 bool AnswerMatcher::add(const AnswerPiece& piece) {
+  // Without the 101 that was to come first: its record was lost.
+  const bool frames = piece.start && piece.bytes.substr(0, 5) != "HTTP/";
+  if (preface_seen_ && !http2_ && !pending_ && frames) begin_http2();
+  if (http2_) {
+    http2_->add(piece);
+    return false;
+  }
   if (piece.start) {
     if (any_start_ && piece.seq == last_start_) return false;  // retransmitted
     if (pending_) return true;
     pending_ = std::make_unique<Pending>();
     pending_->time = piece.time;
     any_start_ = true;
-    last_start_ = piece.seq;
+    last_start_ = pending_->first_seq = piece.seq;
   } else if (!pending_ || piece.seq != pending_->next_seq) {
     return false;
   }
-  pending_->text += piece.bytes.substr(0, kMaxPrefix - std::min(pending_->text.size(), kMaxPrefix));
+  pending_->text +=
+      piece.bytes.substr(0, kAnswerPrefix - std::min(pending_->text.size(), kAnswerPrefix));
   pending_->bytes += piece.wire_len;
   pending_->next_seq = piece.seq + piece.wire_len;
   return false;
@@ -90,9 +102,10 @@ bool AnswerMatcher::pass_interim() {
   for (;;) {
     const int status = status_of(pending_->text);
     if (status < 100 || status >= 200 || status == 101) return true;
-    const auto end = head_end(pending_->text);
+    const auto end = answer_head_end(pending_->text);
     if (end == std::string::npos) return false;
     pending_->text.erase(0, end);
+    pending_->first_seq += static_cast<std::uint32_t>(end);
     if (pending_->text.empty()) {
       pending_.reset();
       return false;
@@ -120,13 +133,17 @@ std::optional<AnswerMatcher::Answer> AnswerMatcher::make() {
 }
 
 std::optional<AnswerMatcher::Answer> AnswerMatcher::take_ready() {
+  if (http2_) return http2_->take(true);
   if (!pending_ || !pass_interim()) return std::nullopt;
+  if (switch_protocols()) return http2_->take(true);
   const int status = status_of(pending_->text);
-  if (status == 0 || !is_whole(pending_->text, status) || !match_front()) return std::nullopt;
+  if (status == 0 || !is_whole_answer(pending_->text, status) || !match_front())
+    return std::nullopt;
   return make();
 }
 
 std::optional<AnswerMatcher::Answer> AnswerMatcher::take_now() {
+  if (http2_) return http2_->take(false);
   if (!pending_ || !pass_interim() || status_of(pending_->text) == 0 || !match_front()) {
     return std::nullopt;
   }
@@ -134,6 +151,7 @@ std::optional<AnswerMatcher::Answer> AnswerMatcher::take_now() {
 }
 
 bool AnswerMatcher::drop_unmatched() {
+  if (http2_) return http2_->drop_unmatched();
   if (!pending_) return false;
   const bool interim = !pass_interim();
   pending_.reset();

@@ -41,7 +41,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.truncated = ending != Ending::kComplete;
   r.head_complete = draft.head_size > 0;
   r.timed_out = ending == Ending::kTimedOut;
-  const auto end = draft.seq + static_cast<std::uint32_t>(draft.wire.size());
+  const std::uint32_t end = draft.end();
   r.conflicting = draft.conflicting ||
                   (flow.conflict && intersects(flow.conflict_lo, flow.conflict_hi, draft.seq, end));
   if (flow.conflict && seq_at_or_before(flow.conflict_hi, end)) flow.conflict = false;
@@ -51,7 +51,8 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.service = flow.service;
   flow.want_grant = true;
   const bool h2c = r.head.upgrade && contains_lower(r.head.header("upgrade"), "h2c");
-  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c});
+  if (h2c) flow.answers.allow_http2(http2_);
+  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c, h2c, draft.stream});
   sink_.on_request(std::move(r));
 }
 
@@ -70,6 +71,7 @@ void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {
 
 /// Gives out answers that are ready; keeps the queue in step.
 void RequestAssembler::State::settle_answers(Flow& flow) {
+  lose(Loss::kHttp2, flow.answers.take_unread());
   if (!flow.answers.open()) return;
   while (auto answer = flow.answers.take_ready()) emit(flow, std::move(*answer));
   if (!flow.answers.open()) {
@@ -81,7 +83,7 @@ void RequestAssembler::State::settle_answers(Flow& flow) {
 
 /// Gives out the open answer as it is. `give_up`: also forgets one that belongs to no request.
 void RequestAssembler::State::flush_answer(Flow& flow, bool give_up) {
-  if (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
+  while (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
   if (give_up && flow.answers.drop_unmatched()) lose(Loss::kResponseUnmatched, 1);
   if (!flow.answers.open()) table_.remove(flow, kAnswerQueue);
 }
@@ -100,9 +102,10 @@ void RequestAssembler::State::expire_requests() {
     const RequestDraft* draft = flow->stream.draft();
     if (draft && now_ - draft->first_time < config_.request_time) break;
     Context context{*this, *flow};
-    flow->stream.finish(Ending::kTimedOut, context);
+    flow->stream.expire(now_ - config_.request_time, context);
     if (flow->stream.lost()) flow->floating = true;
     table_.remove(*flow, kRequestQueue);
+    if (flow->stream.has_draft()) table_.push_back(*flow, kRequestQueue);
     settle_answers(*flow);
     steer_capture(*flow);
   }

@@ -100,7 +100,7 @@ void RequestAssembler::State::steer_capture(Flow& flow) {
     grant(flow, flow.skip_resume);
     return;
   }
-  const bool walks = flow.stream.phase() == RequestStream::Phase::kChunked || unneeded > 0;
+  const bool walks = flow.stream.walks() || unneeded > 0;
   if ((walks || flow.want_grant) && flow.captured > cap / 8) {
     grant(flow, flow.expected);
     return;

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "core/flow/assembler_state.hpp"
+#include "core/http/http2_frames.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::size_t kMaxFloating = 4;  ///< segments kept while no request line is found
+constexpr std::size_t kMaxHttp2Bytes = 64u << 20;
 
 }  // namespace
 
@@ -191,11 +193,12 @@ void RequestAssembler::State::try_anchor(Flow& flow) {
     return;
   }
   std::size_t i = 0;
-  while (i < flow.ready.size() && !flow.ready.at(i).has(PW_RECORD_RESYNC) &&
-         !looks_like_request_start(flow.ready.at(i).bytes())) {
+  while (i < flow.ready.size() && !flow.stream.resumes_at(flow.ready.at(i).bytes(),
+                                                          flow.ready.at(i).has(PW_RECORD_RESYNC))) {
     ++i;
   }
   if (i == flow.ready.size()) {
+    note_unseen_http2(flow);
     while (flow.ready.size() > kMaxFloating) {
       flow.ready.take_front();
       lose(Loss::kSegmentDropped, 1);
@@ -208,6 +211,15 @@ void RequestAssembler::State::try_anchor(Flow& flow) {
   flow.expected = flow.ready.front().seq;
   flow.stream.resync(flow.stream.lost());
   drain(flow);
+}
+
+/// A connection whose beginning was not seen: its header table is not known, so that it cannot be
+/// judged. Counted once.
+void RequestAssembler::State::note_unseen_http2(Flow& flow) {
+  const bool begun = flow.requests > 0 || flow.in(kHttp2Queue) || flow.http2_unseen;
+  if (begun || !looks_like_headers_frame(flow.ready.at(flow.ready.size() - 1).bytes())) return;
+  flow.http2_unseen = true;
+  lose(Loss::kHttp2, 1);
 }
 
 void RequestAssembler::State::check_overlap(Flow& flow, const Segment& segment,
@@ -231,6 +243,21 @@ void RequestAssembler::State::after_bytes(Flow& flow) {
   if (!flow.stream.has_draft()) table_.remove(flow, kRequestQueue);
   settle_answers(flow);
   steer_capture(flow);
+  if (flow.in(kHttp2Queue)) bound_http2(flow);
+}
+
+/// All HTTP/2 connections together have a bound; those least recently used give way.
+void RequestAssembler::State::bound_http2(Flow& used) {
+  table_.push_back(used, kHttp2Queue);
+  while (http2_.bytes > kMaxHttp2Bytes) {
+    Flow& oldest = *table_.front(kHttp2Queue);
+    Context context{*this, oldest};
+    oldest.stream.drop_http2(context);
+    oldest.answers.drop_http2();
+    table_.remove(oldest, kHttp2Queue);
+    table_.remove(oldest, kRequestQueue);
+    if (&oldest == &used) return;
+  }
 }
 
 }  // namespace probewall

@@ -7,6 +7,7 @@
 #include "core/decode/record.hpp"
 #include "core/flow/flow_table.hpp"
 #include "core/flow/request_assembler.hpp"
+#include "core/http/hpack.hpp"
 
 namespace probewall {
 
@@ -48,10 +49,12 @@ class RequestAssembler::State {
   void buffer(Flow& flow, const Segment& segment);
   void give_up_gap(Flow& flow);
   void try_anchor(Flow& flow);
+  void note_unseen_http2(Flow& flow);
   void note_conflict(Flow& flow, std::uint32_t lo, std::uint32_t hi);
   void check_overlap(Flow& flow, const Segment& segment, std::string_view bytes);
   void client_finished(Flow& flow);
   void after_bytes(Flow& flow);
+  void bound_http2(Flow& used);
 
   // assembler_proof.cpp: proof, and what the kernel is told
   void hold(Flow& flow, const Segment& segment);
@@ -73,6 +76,7 @@ class RequestAssembler::State {
 
   AssemblerConfig config_;
   AssemblerSink& sink_;
+  Http2Ledger http2_;  ///< before the table, whose flows write to it to their end
   FlowTable table_;
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
@@ -86,11 +90,19 @@ class RequestAssembler::State {
 class RequestAssembler::State::Context final : public StreamContext {
  public:
   Context(State& state, Flow& flow) : state_(state), flow_(flow) {}
-  void on_draft_begun() override { state_.table_.push_back(flow_, kRequestQueue); }
+  /// A flow keeps its place while older requests are unfinished (HTTP/2).
+  void on_draft_begun() override {
+    if (!flow_.in(kRequestQueue)) state_.table_.push_back(flow_, kRequestQueue);
+  }
   void on_draft(RequestDraft& draft, Ending ending) override {
     state_.give_out(flow_, draft, ending);
   }
   void on_stream_loss(Loss what, std::uint64_t count) override { state_.lose(what, count); }
+  void on_http2() override {
+    state_.table_.push_back(flow_, kHttp2Queue);
+    flow_.answers.use_http2(state_.http2_);
+  }
+  Http2Ledger& http2_ledger() override { return state_.http2_; }
   DraftPool& pool() override { return state_.drafts_; }
   const HashSecret& secret() const override { return state_.config_.key_hash_secret; }
   std::size_t cap() const override { return state_.config_.bytes_per_request; }

@@ -59,7 +59,7 @@ void FlowTable::push_back(Flow& flow, FlowQueue q) {
   }
   queue.tail = flow.index;
   ++queue.count;
-  flow.queues = static_cast<std::uint8_t>(flow.queues | 1u << q);
+  flow.queues = static_cast<std::uint16_t>(flow.queues | 1u << q);
 }
 
 void FlowTable::remove(Flow& flow, FlowQueue q) {
@@ -69,7 +69,7 @@ void FlowTable::remove(Flow& flow, FlowQueue q) {
   (link.prev == kNoFlow ? queue.head : slab_[link.prev].links[q].next) = link.next;
   (link.next == kNoFlow ? queue.tail : slab_[link.next].links[q].prev) = link.prev;
   --queue.count;
-  flow.queues = static_cast<std::uint8_t>(flow.queues & ~(1u << q));
+  flow.queues = static_cast<std::uint16_t>(flow.queues & ~(1u << q));
 }
 
 void FlowTable::age_in(Flow& flow, FlowQueue q) {

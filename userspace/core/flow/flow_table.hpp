@@ -25,6 +25,7 @@ enum FlowQueue : std::uint8_t {
   kAnswerQueue,    ///< first bytes of an answer wait for more
   kHeldQueue,      ///< segments wait for proof
   kReadyQueue,     ///< segments wait for bytes before them
+  kHttp2Queue,     ///< HTTP/2 connections, least recently used first
   kQueueCount
 };
 inline constexpr std::uint32_t kNoFlow = 0xffffffffu;
@@ -39,7 +40,7 @@ struct Flow {
   FlowKey key;
   std::uint32_t index = kNoFlow;
   std::array<Link, kQueueCount> links;
-  std::uint8_t queues = 0;  ///< bit per FlowQueue
+  std::uint16_t queues = 0;  ///< bit per FlowQueue
 
   std::uint32_t expected = 0;  ///< next byte of the stream, unless `floating`
   std::uint32_t isn1 = 0;
@@ -59,6 +60,7 @@ struct Flow {
   bool want_grant = false;
   bool fin_known = false;
   bool conflict = false;
+  bool http2_unseen = false;  ///< joined in the middle of an HTTP/2 connection
   std::uint8_t ack_count = 0;
 
   Timestamp last_time{};

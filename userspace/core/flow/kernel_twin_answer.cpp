@@ -5,8 +5,16 @@
 namespace probewall {
 namespace {
 
-bool starts_response(const PacketView& pkt) {
-  return as_text(pkt.payload).substr(0, 7) == "HTTP/1.";
+/// Any HTTP/2 frame but DATA.
+bool starts_answer_frame(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  return byte(0) == 0 && byte(1) <= 0x40 && byte(3) >= 1 && byte(3) <= 9 && byte(5) < 0x80;
+}
+
+bool starts_response(const PacketView& pkt, const pw_flow& flow) {
+  const std::string_view text = as_text(pkt.payload);
+  if (text.substr(0, 7) == "HTTP/1.") return true;
+  return (flow.in_flags & PW_FLOW_HTTP2) && text.size() >= 9 && starts_answer_frame(text);
 }
 
 }  // namespace
@@ -54,7 +62,7 @@ void KernelTwin::State::track_ack(const Run& run, pw_flow& flow) {
 void KernelTwin::State::take_response(const Run& run, pw_flow& flow) {
   std::uint16_t flags = PW_RECORD_FROM_SERVER;
   std::uint32_t left = flow.response_left;
-  if (starts_response(run.pkt)) {
+  if (starts_response(run.pkt, flow)) {
     left = PW_RESPONSE_CAPTURE;
     flags |= PW_RECORD_RESPONSE_START;
   }

@@ -8,20 +8,37 @@
 namespace probewall {
 namespace {
 
-constexpr std::size_t kLineProbe = 12;
+constexpr std::size_t kStartProbe = 12;
 
-/// 3 to 10 capitals, a space, the start of a target. Shorter than any real request line: no.
-bool is_request_line(ByteSpan payload) {
-  if (payload.size() < kLineProbe) return false;
-  const std::string_view text = as_text(payload);
-  for (std::size_t i = 0; i + 1 < kLineProbe; ++i) {
+enum class Start : std::uint8_t { kOther, kLine, kHttp2, kHeaders };
+
+bool is_headers_frame(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const unsigned length = unsigned{byte(1)} << 8 | byte(2);
+  return byte(0) == 0 && length > 0 && length <= 16384 && byte(3) == 1 && !(byte(4) & ~0x2d) &&
+         byte(5) < 0x80 && (byte(8) & 1);
+}
+
+/// How a payload starts. A line: 3 to 10 capitals, a space, the start of a target. Shorter than any
+/// real request line: kOther.
+Start start_of(ByteSpan payload) {
+  if (payload.size() < kStartProbe) return Start::kOther;
+  const std::string_view text = as_text(payload).substr(0, kStartProbe);
+  if (text == "PRI * HTTP/2") return Start::kHttp2;
+  for (std::size_t i = 0; i + 1 < kStartProbe; ++i) {
     if (text[i] == ' ') {
       const char target = text[i + 1];
-      return i >= 3 && (target == '/' || target == '*' || target == 'h' || target == 'H');
+      const bool begins = target == '/' || target == '*' || target == 'h' || target == 'H';
+      return i >= 3 && begins ? Start::kLine : Start::kOther;
     }
-    if (text[i] < 'A' || text[i] > 'Z') return false;
+    if (text[i] < 'A' || text[i] > 'Z') break;
   }
-  return false;
+  return is_headers_frame(text) ? Start::kHeaders : Start::kOther;
+}
+
+bool starts_request(const pw_flow& flow, Start start) {
+  return start == Start::kLine || start == Start::kHttp2 ||
+         (start == Start::kHeaders && (flow.in_flags & PW_FLOW_HTTP2));
 }
 
 /// Could an advance of the server's ACK still prove bytes that end at `end`?
@@ -100,7 +117,8 @@ bool KernelTwin::State::take_proven(Run& run, pw_flow& flow, bool repeat) {
 
   const std::size_t held = pkt.payload.size();  // less than payload_len in a cut capture file
   const ByteSpan there = piece.off < held ? pkt.payload.subspan(piece.off) : ByteSpan{};
-  const bool line = is_request_line(there);
+  const Start start = start_of(there);
+  const bool line = starts_request(flow, start);
   const bool opening = (flow.in_flags & PW_FLOW_ANCHORED) && piece.seq == flow.client_isn1;
   const bool grant = line && !repeat;
   const std::uint32_t spent = grant ? 0 : flow.captured;
@@ -110,6 +128,7 @@ bool KernelTwin::State::take_proven(Run& run, pw_flow& flow, bool repeat) {
 
   const std::uint32_t wanted = piece.cap;
   if (rate_limited(run, piece, line || opening)) return true;
+  if (start == Start::kHttp2) flow.in_flags |= PW_FLOW_HTTP2;
   if (grant) {
     twin::grant_budget(flow, piece.seq);
     flow.in_flags &= ~PW_FLOW_BUDGET_SPENT;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/flow/http2_requests.hpp"
 #include "probewall/bytes.hpp"
 
 namespace probewall {
@@ -11,20 +12,20 @@ namespace {
 /// TLS record of type handshake (RFC 8446, section 5.1). No method begins with this byte.
 constexpr char kTlsHandshake = 0x16;
 
-void note_origin(RequestDraft& draft, const ByteOrigin& origin) {
-  draft.time = std::max(draft.time, origin.time);
-  draft.proven_time = std::max(draft.proven_time, origin.proven_time);
-  draft.proven = draft.proven && origin.proven;
-}
-
 }  // namespace
+
+void RequestDraft::note_origin(const ByteOrigin& origin) {
+  time = std::max(time, origin.time);
+  proven_time = std::max(proven_time, origin.proven_time);
+  proven = proven && origin.proven;
+}
 
 void RequestDraft::clear() {
   head = RequestHead{};
   wire.clear();
   body.clear();
   head_size = body_size = 0;
-  seq = 0;
+  seq = stream = span = 0;
   scanner.reset();
   json.reset();
   first_time = time = proven_time = Timestamp{};
@@ -34,7 +35,7 @@ void RequestDraft::clear() {
 
 std::string_view RequestDraft::body_prefix() const {
   if (head_size == 0) return {};
-  if (!body.empty()) return std::string_view{body}.substr(0, body_size);
+  if (!body.empty() || stream != 0) return std::string_view{body}.substr(0, body_size);
   return std::string_view{wire}.substr(head_size, body_size);
 }
 
@@ -51,6 +52,25 @@ void DraftPool::give(std::unique_ptr<RequestDraft> draft) {
   free_.push_back(std::move(draft));
 }
 
+RequestStream::RequestStream() = default;
+RequestStream::~RequestStream() = default;
+RequestStream::RequestStream(RequestStream&&) noexcept = default;
+RequestStream& RequestStream::operator=(RequestStream&&) noexcept = default;
+
+const RequestDraft* RequestStream::draft() const {
+  return http2_ ? http2_->oldest() : draft_.get();
+}
+
+std::uint64_t RequestStream::unneeded() const {
+  if (phase_ == Phase::kHttp2) return http2_->unneeded();
+  return phase_ == Phase::kLength && !draft_ ? body_left_ : 0;
+}
+
+std::uint64_t RequestStream::body_left() const {
+  if (phase_ == Phase::kHttp2) return http2_->data_left();
+  return phase_ == Phase::kLength ? body_left_ : 0;
+}
+
 void RequestStream::feed(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
                          StreamContext& out) {
   while (!bytes.empty()) {
@@ -64,6 +84,9 @@ void RequestStream::feed(std::string_view bytes, std::uint32_t seq, const ByteOr
         break;
       case Phase::kChunked:
         used = feed_chunked(bytes, origin, out);
+        break;
+      case Phase::kHttp2:
+        used = feed_http2(bytes, seq, origin, out);
         break;
       case Phase::kLost:
       case Phase::kIgnored:
@@ -100,7 +123,7 @@ std::size_t RequestStream::feed_head(std::string_view bytes, std::uint32_t seq,
     if (!begin_draft(bytes, seq, origin, out)) return bytes.size();
   }
   RequestDraft& d = *draft_;
-  note_origin(d, origin);
+  d.note_origin(origin);
   const std::size_t before = d.wire.size();
   const auto taken = bytes.substr(0, out.cap() - before);
   // A whole head in one piece is looked at where it is, so that many small requests in one segment
@@ -137,8 +160,10 @@ void RequestStream::end_of_head(StreamContext& out) {
   d.head = parse_request_head(d.wire, out.secret());
   // HTTP/2 connection preface (RFC 9113, section 3.4).
   if (d.head.method == "PRI" && d.head.version_major == 2) {
-    out.on_stream_loss(Loss::kHttp2, 1);
-    ignore(out);
+    out.pool().give(std::move(draft_));
+    http2_ = std::make_unique<Http2Requests>(out.http2_ledger(), out.cap());
+    phase_ = Phase::kHttp2;
+    out.on_http2();
     return;
   }
   const BodyFraming framing = body_framing(d.head);
@@ -167,7 +192,7 @@ std::size_t RequestStream::feed_length(std::string_view bytes, const ByteOrigin&
   if (!draft_) return used;
   RequestDraft& d = *draft_;
   const auto kept = bytes.substr(0, std::min(used, out.cap() - d.wire.size()));
-  note_origin(d, origin);
+  d.note_origin(origin);
   d.wire += kept;
   const std::size_t json_end = d.json.feed(kept);
   if (json_end != JsonEnd::npos) {
@@ -200,7 +225,7 @@ std::size_t RequestStream::feed_chunked(std::string_view bytes, const ByteOrigin
     full = !ended && d.head_size + d.body.size() >= out.cap();
     return !(ended || full);
   };
-  if (draft_) note_origin(*draft_, origin);
+  if (draft_) draft_->note_origin(origin);
   const auto result = chunks_.feed(rest, on_data);
   const std::size_t used = bytes.size() - rest.size();
   if (draft_) keep_wire(bytes.substr(0, used), out.cap());
@@ -216,6 +241,24 @@ std::size_t RequestStream::feed_chunked(std::string_view bytes, const ByteOrigin
     out.on_stream_loss(Loss::kInvalidHead, 1);
     phase_ = Phase::kLost;
     return bytes.size();
+  }
+  return used;
+}
+
+std::size_t RequestStream::feed_http2(std::string_view bytes, std::uint32_t seq,
+                                      const ByteOrigin& origin, StreamContext& out) {
+  auto rest = bytes;
+  const auto result = http2_->feed(rest, seq, origin, out);
+  const std::size_t used = bytes.size() - rest.size();
+  if (result == Http2Requests::Result::kLost) phase_ = Phase::kLost;
+  if (result == Http2Requests::Result::kNotHttp2) {
+    // What a server that does not know HTTP/2 would do: go on with the next request line.
+    out.on_stream_loss(Loss::kHttp2, 1);
+    const std::string unread{http2_->unread()};
+    http2_.reset();
+    phase_ = Phase::kHead;
+    const auto begin = seq + static_cast<std::uint32_t>(used - unread.size());
+    feed(unread, begin, origin, out);
   }
   return used;
 }
@@ -245,6 +288,9 @@ bool RequestStream::gap(std::uint64_t n, StreamContext& out) {
     case Phase::kHead:
       if (draft_) finish(Ending::kTruncated, out);
       break;
+    case Phase::kHttp2:
+      if (http2_->gap(n, out)) return true;
+      break;
     case Phase::kIgnored:
       return true;
     case Phase::kLost:
@@ -254,13 +300,42 @@ bool RequestStream::gap(std::uint64_t n, StreamContext& out) {
   return false;
 }
 
+bool RequestStream::resumes_at(std::string_view bytes, bool marked) const {
+  if (http2_) return http2_->resumes_at(bytes);
+  return marked || looks_like_request_start(bytes);
+}
+
 void RequestStream::resync(bool after_gap) {
+  if (http2_) {
+    http2_->resume(after_gap);
+    phase_ = Phase::kHttp2;
+    return;
+  }
   phase_ = Phase::kHead;
   after_gap_ = after_gap;
   body_left_ = 0;
 }
 
+void RequestStream::expire(Timestamp limit, StreamContext& out) {
+  if (http2_) {
+    http2_->expire(limit, out);
+  } else if (draft_ && draft_->first_time <= limit) {
+    finish(Ending::kTimedOut, out);
+  }
+}
+
+void RequestStream::drop_http2(StreamContext& out) {
+  finish(Ending::kTruncated, out);
+  http2_.reset();
+  phase_ = Phase::kIgnored;
+  out.on_stream_loss(Loss::kHttp2, 1);
+}
+
 void RequestStream::finish(Ending ending, StreamContext& out) {
+  if (http2_) {
+    http2_->finish(ending, out);
+    return;
+  }
   if (!draft_) return;
   if (draft_->head_size > 0) {
     emit(ending, out);
@@ -277,6 +352,7 @@ void RequestStream::finish(Ending ending, StreamContext& out) {
 
 void RequestStream::ignore(StreamContext& out) {
   if (draft_) out.pool().give(std::move(draft_));
+  http2_.reset();
   phase_ = Phase::kIgnored;
 }
 
@@ -288,6 +364,7 @@ void RequestStream::emit(Ending ending, StreamContext& out) {
 }
 
 bool RequestStream::check_overlap(std::uint32_t seq, std::string_view bytes) {
+  if (http2_) return http2_->check_overlap(seq, bytes);
   if (!draft_) return false;
   const std::string_view wire = draft_->wire;
   const std::int32_t offset = seq_distance(draft_->seq, seq);

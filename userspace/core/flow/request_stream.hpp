@@ -25,14 +25,19 @@ struct ByteOrigin {
   bool proven = false;
 };
 
+class Http2Requests;
+struct Http2Ledger;
+
 /// The request being read.
 struct RequestDraft {
   RequestHead head;           ///< parsed once the blank line is there
   std::string wire;           ///< bytes as sent from `seq` on, without gaps, at most the cap
-  std::string body;           ///< chunked: payload without framing
+  std::string body;           ///< chunked and HTTP/2: payload without framing
   std::size_t head_size = 0;  ///< 0 while the head is incomplete
   std::size_t body_size = 0;  ///< bytes of the prefix that belong to the request
   std::uint32_t seq = 0;
+  std::uint32_t stream = 0;  ///< HTTP/2; `wire` is empty then, head_size that of the fields
+  std::uint32_t span = 0;    ///< HTTP/2: from `seq` to the last byte it needed
   HeadScanner scanner;
   JsonEnd json;
   Timestamp first_time{};
@@ -44,6 +49,9 @@ struct RequestDraft {
 
   void clear();
   std::string_view body_prefix() const;
+  /// Sequence number after its last byte.
+  std::uint32_t end() const { return seq + span + static_cast<std::uint32_t>(wire.size()); }
+  void note_origin(const ByteOrigin& origin);
 };
 
 /// Drafts are reused: their strings keep their memory.
@@ -67,6 +75,9 @@ class StreamContext {
   /// Last call for this draft; its strings may be moved out.
   virtual void on_draft(RequestDraft& draft, Ending ending) = 0;
   virtual void on_stream_loss(Loss what, std::uint64_t count) = 0;
+  /// The connection preface was read: frames from here on.
+  virtual void on_http2() = 0;
+  virtual Http2Ledger& http2_ledger() = 0;
   virtual DraftPool& pool() = 0;
   virtual const HashSecret& secret() const = 0;
   virtual std::size_t cap() const = 0;
@@ -78,9 +89,15 @@ class RequestStream {
     kHead,    ///< between requests or inside a head
     kLength,  ///< inside a body of known length
     kChunked,
+    kHttp2,    ///< frames, after the connection preface
     kLost,     ///< where the next request begins is not known
-    kIgnored,  ///< not HTTP/1
+    kIgnored,  ///< not HTTP
   };
+
+  RequestStream();
+  ~RequestStream();
+  RequestStream(RequestStream&&) noexcept;
+  RequestStream& operator=(RequestStream&&) noexcept;
 
   /// Takes the next bytes of the stream; `seq` is that of the first one.
   void feed(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
@@ -88,22 +105,31 @@ class RequestStream {
   /// The next `n` bytes were not captured. Inside a body that is fine (an unfinished draft is given
   /// out as truncated); else the stream is lost. Returns false when it is lost.
   bool gap(std::uint64_t n, StreamContext& out);
+  /// Whether a lost stream can go on with this segment. `marked`: the kernel says so.
+  bool resumes_at(std::string_view bytes, bool marked) const;
   /// A request begins at the next byte.
   void resync(bool after_gap);
   /// No more bytes, or no more patience: gives out what is half-read.
   void finish(Ending ending, StreamContext& out);
+  /// Gives out, as timed out, what began at `limit` or before.
+  void expire(Timestamp limit, StreamContext& out);
   void ignore(StreamContext& out);
+  /// Forgets an HTTP/2 connection: its requests cannot be read any more.
+  void drop_http2(StreamContext& out);
 
   Phase phase() const { return phase_; }
   bool lost() const { return phase_ == Phase::kLost; }
-  bool has_draft() const { return draft_ != nullptr; }
-  const RequestDraft* draft() const { return draft_.get(); }
+  bool has_draft() const { return draft() != nullptr; }
+  /// The oldest unfinished request.
+  const RequestDraft* draft() const;
   /// Body bytes still to come that nobody needs any more; 0 while a draft wants them, and with
-  /// chunks.
-  std::uint64_t unneeded() const { return phase_ == Phase::kLength && !draft_ ? body_left_ : 0; }
-  /// Body bytes still to come, with a known length.
-  std::uint64_t body_left() const { return phase_ == Phase::kLength ? body_left_ : 0; }
-  bool may_skip() const { return may_skip_; }
+  /// chunks. HTTP/2: of the running DATA frame, as frames of other requests may follow it.
+  std::uint64_t unneeded() const;
+  /// Body bytes still to come, with a known length (HTTP/2: of the running DATA frame).
+  std::uint64_t body_left() const;
+  bool may_skip() const { return may_skip_ || phase_ == Phase::kHttp2; }
+  /// Whether the kernel has to be granted budget as bytes are read, as no length is known ahead.
+  bool walks() const { return phase_ == Phase::kChunked || phase_ == Phase::kHttp2; }
   /// Whether `bytes` at `seq` differ from bytes of the unfinished request; remembers it.
   bool check_overlap(std::uint32_t seq, std::string_view bytes);
 
@@ -112,6 +138,8 @@ class RequestStream {
                         StreamContext& out);
   std::size_t feed_length(std::string_view bytes, const ByteOrigin& origin, StreamContext& out);
   std::size_t feed_chunked(std::string_view bytes, const ByteOrigin& origin, StreamContext& out);
+  std::size_t feed_http2(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
+                         StreamContext& out);
   bool begin_draft(std::string_view bytes, std::uint32_t seq, const ByteOrigin& origin,
                    StreamContext& out);
   void end_of_head(StreamContext& out);
@@ -119,6 +147,7 @@ class RequestStream {
   void keep_wire(std::string_view bytes, std::size_t cap);
 
   std::unique_ptr<RequestDraft> draft_;
+  std::unique_ptr<Http2Requests> http2_;  ///< from the preface on, also while lost
   std::uint64_t body_left_ = 0;
   ChunkDecoder chunks_;
   Phase phase_ = Phase::kHead;

@@ -56,7 +56,7 @@ Segment Segment::owned() const {
   return s;
 }
 
-void ReadyBuffer::put(Segment segment) {
+void ReadyBuffer::put(const Segment& segment) {
   const auto at =
       std::upper_bound(segments_.begin(), segments_.end(), segment.seq,
                        [](std::uint32_t seq, const Segment& s) { return seq_before(seq, s.seq); });

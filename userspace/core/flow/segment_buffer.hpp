@@ -63,7 +63,7 @@ class ReadyBuffer {
   void clear();
 
  private:
-  void put(Segment segment);
+  void put(const Segment& segment);
   std::vector<Segment> segments_;
   std::size_t bytes_ = 0;
 };

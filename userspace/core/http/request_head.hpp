@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The head of one HTTP/1.x request, as owned values that outlive the captured bytes.
+// The head of one request, of HTTP/1.x or HTTP/2, as owned values that outlive the captured bytes.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/http/request_parser.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/http/head_scanner.hpp"
 #include "core/http/text.hpp"
@@ -48,7 +50,56 @@ class HeadBuilder {
     return std::move(head_);
   }
 
+  /// HTTP/2: pseudo-headers first, then fields whose names are lower case (RFC 9113, section 8.2).
+  RequestHead build(std::vector<Header>&& fields) {
+    head_.version_major = 2;
+    head_.version_minor = 0;
+    for (Header& field : fields) {
+      if (is_forbidden(field)) head_.odd = true;
+      if (!field.name.empty() && field.name[0] == ':') {
+        add_pseudo(field);
+      } else {
+        regular_seen_ = true;
+        current_ = std::move(field);
+        pending_ = true;
+        flush();
+      }
+    }
+    if (head_.target.empty()) {
+      head_.odd = true;
+      // CONNECT has no path, only an authority (section 8.5).
+      if (!head_.method.empty() && !head_.headers.empty()) set_target(head_.host());
+    }
+    if (head_.method.empty()) head_.odd = true;
+    finish();
+    return std::move(head_);
+  }
+
  private:
+  /// What no server lets through: upper case, control characters, HTTP/1's connection headers.
+  static bool is_forbidden(const Header& field) {
+    const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    if (std::any_of(field.name.begin(), field.name.end(), upper)) return true;
+    if (field.value.find_first_of(std::string_view{"\0\r\n", 3}) != std::string::npos) return true;
+    for (const std::string_view name : {"connection", "transfer-encoding", "upgrade"}) {
+      if (field.name == name) return true;
+    }
+    return field.name.empty() || field.name.find_first_of(" \t\r\n") != std::string::npos;
+  }
+
+  void add_pseudo(Header& field) {
+    if (regular_seen_) head_.odd = true;
+    if (field.name == ":method" && head_.method.empty()) {
+      head_.method = std::move(field.value);
+    } else if (field.name == ":path" && head_.target.empty()) {
+      set_target(field.value);
+    } else if (field.name == ":authority" && !head_.has_header("host")) {
+      head_.headers.push_back({"host", std::move(field.value)});
+    } else if (field.name != ":scheme" && field.name != ":protocol") {
+      head_.odd = true;
+    }
+  }
+
   bool set_request_line(std::string_view line) {
     RequestLine parts = split_request_line(line);
     if (parts.method.empty()) return false;
@@ -233,6 +284,7 @@ class HeadBuilder {
   Header current_;
   bool pending_ = false;
   bool keep_alive_ = false;
+  bool regular_seen_ = false;  ///< HTTP/2: a field that is no pseudo-header
   unsigned lengths_ = 0;
 };
 
@@ -263,6 +315,10 @@ bool RequestHead::has_header(std::string_view name) const {
 
 RequestHead parse_request_head(std::string_view text, const HashSecret& secret) {
   return HeadBuilder{secret}.build(text);
+}
+
+RequestHead head_of_fields(std::vector<Header>&& fields, const HashSecret& secret) {
+  return HeadBuilder{secret}.build(std::move(fields));
 }
 
 BodyFraming body_framing(const RequestHead& head) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "core/http/key_hash.hpp"
 #include "core/http/request_head.hpp"
@@ -19,6 +20,12 @@ inline constexpr std::size_t kMaxHeaders = 256;
 /// one: an unfinished last line is read as far as it goes. Keys are replaced by hashes under
 /// `secret`. An unusable request line gives an empty method. Cost is linear in `text`.
 RequestHead parse_request_head(std::string_view text, const HashSecret& secret);
+
+/// The same from the fields of one HTTP/2 request, pseudo-headers included, in order of arrival:
+/// ":authority" becomes the header "host" where it stood. Without method or path, or with what no
+/// server lets through (upper case, pseudo-headers late or twice, line ends), `odd` is set. Fields
+/// that are missing because the list was cut are no error.
+RequestHead head_of_fields(std::vector<Header>&& fields, const HashSecret& secret);
 
 /// How a request's body is delimited (RFC 9112, section 6.3).
 struct BodyFraming {

@@ -68,7 +68,7 @@ class Pipeline::Impl final : public AssemblerSink {
   }
 
   const PipelineConfig config_;
-  const PolicyConfig policy_config_;
+  PolicyConfig policy_config_;
   std::shared_ptr<const RuleSet> rules_;
   PipelineSink& sink_;
   SourceTable sources_;
@@ -155,6 +155,11 @@ void Pipeline::finish(Timestamp now) {
 
 void Pipeline::set_rules(std::shared_ptr<const RuleSet> rules) {
   impl_->set_rules(std::move(rules));
+}
+
+void Pipeline::set_policy(const PolicyConfig& policy) {
+  impl_->policy_config_.threshold = policy.threshold;
+  impl_->policy_.reconfigure(policy);
 }
 
 void Pipeline::restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last) {

@@ -54,6 +54,8 @@ class Pipeline {
   void finish(Timestamp now);
 
   void set_rules(std::shared_ptr<const RuleSet> rules);
+  /// Threshold and ban lengths from now on; scores and history stay.
+  void set_policy(const PolicyConfig& policy);
   /// Tells policy how many bans a source had before (restored from storage).
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
   /// The operator lifted the ban: the source is not banned, and its score begins anew (otherwise

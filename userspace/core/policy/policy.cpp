@@ -104,6 +104,13 @@ class Policy::State {
     for (auto it = order.begin(); it != cut; ++it) history_.erase(it->second);
   }
 
+  void reconfigure(const PolicyConfig& config) {
+    config_.threshold = config.threshold;
+    config_.first_ban = config.first_ban;
+    config_.factor = config.factor;
+    config_.max_ban = config.max_ban;
+  }
+
   PolicyConfig config_;
   boost::unordered_flat_map<IpPrefix, BanHistory, std::hash<IpPrefix>> history_;
   std::uint64_t counter_ = 0;
@@ -124,6 +131,8 @@ std::optional<Decision> Policy::decide(const Verdict& verdict, const Response& r
 }
 
 std::optional<Suppressed> Policy::last_suppressed() const { return state_->suppressed_; }
+
+void Policy::reconfigure(const PolicyConfig& config) { state_->reconfigure(config); }
 
 void Policy::restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last) {
   if (bans == 0) return;

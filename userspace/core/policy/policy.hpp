@@ -61,6 +61,8 @@ class Policy {
   /// What the last call of decide() held back, if anything.
   std::optional<Suppressed> last_suppressed() const;
 
+  /// Takes over threshold and ban lengths for decisions from now on; the rest stays as it was.
+  void reconfigure(const PolicyConfig& config);
   /// A source's earlier bans (from storage): the next one escalates from there.
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
   /// The ban was lifted or refused: the source counts as not banned, and that ban as never made.

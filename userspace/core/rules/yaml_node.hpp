@@ -11,16 +11,22 @@
 
 namespace probewall::rules {
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   int line = 0;  ///< from 1
   std::string text;
   std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< in file order; keys are scalars
+  std::vector<YamlEntry> entries;  ///< in file order; keys are scalars
 
   /// nullptr when absent or when this is no map.
   const YamlNode* find(std::string_view key) const;
+};
+
+struct YamlEntry {
+  YamlNode first, second;
 };
 
 /// Thrown inside core/rules while compiling, turned into a Result by RuleSet::compile().
