@@ -141,7 +141,7 @@ CLIENTS = (
                                            at.KEYED + "/v1/chat/completions")), last_json),
     Client("curl, without a key", repeat(2500, curl("-H", "Content-Type: application/json", "-d", CHAT, at.VLLM + "/v1/chat/completions"),
                                          curl(at.VLLM + "/v1/models")), last_json),
-    Client("wrk, 200/s with a key", lambda seconds: ["wrk", "-t", "1", "-c", "20", "-d", "%ds" % seconds, "--timeout", "10s", "-s",
+    Client("wrk, 200/s with a key", lambda seconds: ["wrk", "-t", "1", "-c", "23", "-d", "%ds" % seconds, "--timeout", "10s", "-s",
                                                       HERE / "wrk_chat.lua", at.KEYED + "/v1/chat/completions"], wrk_tally),
     Client("kubelet-like checks", repeat(2000, curl(*PROBE, at.LLAMA + "/health"), curl(*PROBE, at.KEYED + "/health")), last_json),
     Client("Prometheus", lambda seconds: ["sh", HERE / "prometheus.sh", int(seconds), at.LLAMA, at.KEYED], prometheus_tally),

@@ -17,7 +17,9 @@ prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data"
   --log.level=error &
 server=$!
 sleep "$seconds"
+# Both counts at one moment in the past, so that no scrape falls between them.
+now=$(($(date +%s) - 3))
 for count in 'sum(count_over_time(up[1h]))' 'sum(sum_over_time(up[1h]))'; do
-  curl -sS -m 10 -G --data-urlencode "query=$count" http://127.0.0.1:9090/api/v1/query
+  curl -sS -m 10 -G --data-urlencode "query=$count" --data-urlencode "time=$now" http://127.0.0.1:9090/api/v1/query
   echo
 done
