@@ -24,8 +24,9 @@ namespace {
 /// Time-outs are looked at once per second of capture time.
 constexpr Duration kTick = std::chrono::seconds{1};
 
-TwinConfig twin_config(const ReplayOptions& options) {
-  const Config& c = options.config;
+}  // namespace
+
+TwinConfig replay_twin_config(const Config& c, bool ports_all) {
   TwinConfig t;
   t.settings = default_twin_settings();
   t.settings.enforcing = c.mode == Mode::kEnforce;
@@ -42,7 +43,7 @@ TwinConfig twin_config(const ReplayOptions& options) {
     t.settings.rate_burst = c.rate.burst;
   }
   t.ports.resize(65536);
-  if (options.ports_all) {
+  if (ports_all) {
     for (pw_port& port : t.ports) port.flags = PW_PORT_LLM;
   }
   for (const std::uint16_t port : c.ports) t.ports[port].flags |= PW_PORT_LLM;
@@ -56,11 +57,13 @@ TwinConfig twin_config(const ReplayOptions& options) {
   return t;
 }
 
+namespace {
+
 /// One replay: file -> direction -> twin -> core -> lines.
 class Replay {
  public:
   Replay(const ReplayOptions& options, std::shared_ptr<const RuleSet> rules, const TextOutput& out)
-      : twin_config_(twin_config(options)),
+      : twin_config_(replay_twin_config(options.config, options.ports_all)),
         orientation_(twin_config_.ports, options.ports_all),
         sink_(options, out),
         pipeline_(replay_pipeline_config(options.config), std::move(rules), sink_),
