@@ -71,6 +71,9 @@ void add_look(CLI::App& app, Parsed& p) {
   auto* top = leaf(*sources, "top", "The most suspicious sources", p,
                    [&p](const Context& c) { return sources_top(c, p.count); });
   top->add_option("-n,--count", p.count, "How many")->check(CLI::Range(1, 1000));
+  auto* servers = group(app, "servers", "The LLM servers that are guarded");
+  leaf(*servers, "list", "Product, models, and which of them serve strangers without a key", p,
+       servers_list);
   auto* e = leaf(app, "events", "The last events; -f goes on with new ones", p,
                  [&p](const Context& c) { return events(c, p.follow, p.words); });
   e->add_flag("-f,--follow", p.follow, "Go on with new events");

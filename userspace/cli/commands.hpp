@@ -39,6 +39,7 @@ int detach(const Context& context);
 int reload(const Context& context);
 
 int events(const Context& context, bool follow, const std::vector<std::string>& types);
+int servers_list(const Context& context);
 int sources_top(const Context& context, unsigned count);
 
 struct ReplayFlags {

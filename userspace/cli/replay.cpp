@@ -16,6 +16,7 @@
 #include "cli/replay_sink.hpp"
 #include "core/flow/kernel_twin.hpp"
 #include "events/event_file.hpp"
+#include "rules_loader/core_settings.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
@@ -66,7 +67,7 @@ class Replay {
       : twin_config_(replay_twin_config(options.config, options.ports_all)),
         orientation_(twin_config_.ports, options.ports_all),
         sink_(options, out),
-        pipeline_(replay_pipeline_config(options.config), std::move(rules), sink_),
+        pipeline_(core_settings(options.config), std::move(rules), sink_),
         twin_(twin_config_, [this](ByteSpan record) { pipeline_.on_record(record); }) {
     sink_.connect(pipeline_, twin_);
     for (const IpPrefix& prefix : options.config.allow) twin_.allow(prefix, PW_ALLOW_ALL);
@@ -136,24 +137,6 @@ Result<std::shared_ptr<const RuleSet>> rules_of(const ReplayOptions& options) {
 }
 
 }  // namespace
-
-PipelineConfig replay_pipeline_config(const Config& c) {
-  PipelineConfig p;
-  p.bytes_per_request = c.capture.bytes_per_request;
-  p.limit_body_bytes = c.limits.body_bytes;
-  p.request_time = c.limits.request_time;
-  p.max_flows = c.memory.max_flows;
-  p.max_sources = c.memory.max_sources;
-  p.ipv6_prefix = c.block.ipv6_prefix;
-  p.require_proof = c.require_proof;
-  p.policy.enforce = c.mode == Mode::kEnforce;
-  p.policy.threshold = c.block.threshold;
-  p.policy.first_ban = c.block.first;
-  p.policy.factor = c.block.factor;
-  p.policy.max_ban = c.block.max;
-  p.policy.require_proof = c.require_proof;
-  return p;
-}
 
 int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput& err) {
   const auto started = std::chrono::steady_clock::now();

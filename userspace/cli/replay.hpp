@@ -37,7 +37,5 @@ int run_replay(const ReplayOptions& options);
 
 /// The kernel twin's settings as `config` has them; without budgets in observe mode.
 TwinConfig replay_twin_config(const Config& config, bool ports_all);
-/// The core's settings as `config` has them; the daemon fills in secrets and seeds of its own.
-PipelineConfig replay_pipeline_config(const Config& config);
 
 }  // namespace probewall

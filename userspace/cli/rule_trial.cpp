@@ -8,6 +8,7 @@
 #include "cli/replay.hpp"
 #include "core/flow/kernel_twin.hpp"
 #include "core/pipeline/pipeline.hpp"
+#include "rules_loader/core_settings.hpp"
 
 namespace probewall::cli {
 namespace {
@@ -78,7 +79,7 @@ Config trial_config(Config config) {
 }
 
 PipelineConfig trial_pipeline(const Config& config) {
-  auto p = replay_pipeline_config(config);
+  auto p = core_settings(config);
   p.policy.enforce = true;  // the question is what would be done
   return p;
 }
