@@ -109,7 +109,6 @@ std::optional<Exposure> ServerRegistry::on_response(const Request& request,
   if (refusal) refused(server, asked);
   if (!data || asked == Access::kNone || inside_.contains(request.flow.client)) return std::nullopt;
   ++server.known.open_answers;
-  if (asked == Access::kGeneration) server.refuses_generation = false;
   Exposure found;
   found.time = response.time;
   found.server = address.address;
@@ -129,6 +128,8 @@ std::optional<Exposure> ServerRegistry::note(Server& server, Exposure found) {
   const Timestamp now = found.time;
   const bool began = worst(server, now) == nullptr;
   if (began) server.known.exposed_since = now;
+  // Only now: an older model list counts again, too, and would look like an exposure that went on.
+  if (found.access == Access::kGeneration) server.refuses_generation = false;
   server.evidence[index_of(found.access)] = std::move(found);
   const Exposure* in_force = worst(server, now);
   if (in_force == nullptr) return std::nullopt;
