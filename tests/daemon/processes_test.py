@@ -8,6 +8,7 @@ import socket
 
 from e2e import GATEWAY4, SCANNER4, LabCase, main, wait_until
 from lab import Lab
+from probes import fan_out_requests
 
 RINGBUF = "27"  # enum bpf_map_type
 
@@ -51,6 +52,42 @@ class Processes(LabCase):
 
     def answered(self):
         return self.curl("scanner", "http://%s:8000/" % GATEWAY4, seconds=1) == (0, "200")
+
+    # ---- what is known of a ban ---------------------------------------------------------------
+
+    def test_operators_reason_survives_worker_and_daemon(self):
+        wall = self.wall()
+        wall.cli("bans", "add", "198.51.100.99", "--reason", "rude")
+        worker = self.worker_of(wall)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len(wall.pids()) == 2 and self.worker_of(wall) != worker
+                   and wall.cli_status().get("running"), "another worker answers")
+
+        wait_until(lambda: wall.why("198.51.100.99")["note"] == "rude", "the new worker knows the reason")
+        self.assertEqual([ban["note"] for ban in wall.bans()], ["rude"])
+        wall.stop()
+        self.assertEqual(wall.why("198.51.100.99")["note"], "rude")
+
+    def test_why_names_the_exemption_when_the_daemon_is_dead(self):
+        wall = self.wall(allow=["198.51.100.0/24"])
+        wall.kill()
+
+        why = wall.why("198.51.100.99")
+
+        self.assertFalse(why["blocked"])
+        self.assertEqual(why["allow"], "allow list of the configuration")
+
+    def test_ban_that_was_refused_is_explained(self):
+        wall = self.wall(allow=[SCANNER4])
+        for arguments, _ in fan_out_requests("http://%s:8000" % GATEWAY4):
+            self.curl("scanner", *arguments)
+        wait_until(lambda: wall.why(SCANNER4)["refused"], "a ban was due")
+
+        refused = wall.why(SCANNER4)["refused"]
+
+        self.assertEqual(refused["reason"], "allowed")
+        self.assertGreaterEqual(refused["score"], 100)
+        self.assertIn("never blocked", wall.cli("why", SCANNER4, check=False).stdout)
 
     # ---- what the worker may ---------------------------------------------------------------
 

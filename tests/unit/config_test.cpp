@@ -6,6 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/reload.hpp"
+#include "config/schema.hpp"
+
+
 namespace probewall {
 namespace {
 
@@ -243,6 +247,52 @@ TEST(LoadConfig, FlagsWinOverFilesAndAreChecked) {
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message,
             "command line: 'xdp.mode' is \"fast\", must be \"auto\" or \"native\" or \"generic\"");
+}
+
+TEST(PlanReload, TakesLiveSettingsAndNamesTheOthers) {
+  Config running, wanted;
+  wanted.block.threshold = 50;
+  wanted.allow = {*IpPrefix::parse("198.51.100.0/24")};
+  wanted.memory.max_flows = 128;
+
+  const auto plan = plan_reload(running, wanted);
+
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(plan->changed, (std::vector<std::string>{"allow", "block.threshold"}));
+  EXPECT_EQ(plan->restart, (std::vector<std::string>{"memory.max_flows"}));
+  EXPECT_EQ(plan->next.block.threshold, 50);
+  EXPECT_EQ(plan->next.allow, wanted.allow);
+  EXPECT_EQ(plan->next.memory.max_flows, running.memory.max_flows);
+}
+
+TEST(PlanReload, SameConfigurationChangesNothing) {
+  const auto plan = plan_reload(Config{}, Config{});
+
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_TRUE(plan->changed.empty());
+  EXPECT_TRUE(plan->restart.empty());
+}
+
+TEST(PlanReload, LiveSettingThatContradictsTheRunningRestIsRefused) {
+  Config running, wanted;
+  wanted.block.ipv6_prefix = 128;  // would fit, but needs a restart
+  wanted.block.min_prefix_v6 = 96;
+
+  const auto plan = plan_reload(running, wanted);
+
+  ASSERT_FALSE(plan.has_value());
+  EXPECT_EQ(plan.error().status, ExitStatus::kConfigInvalid);
+  EXPECT_NE(plan.error().message.find("'block.min_prefix_v6' is 96"), std::string::npos);
+}
+
+TEST(PlanReload, EveryLiveSettingIsCopiedAlone) {
+  for (const auto& field : config::schema()) {
+    Config from, to;
+    from.block.threshold = 1;
+    from.events.prompt = PromptPrivacy::kOff;
+    field.copy(to, from);
+    EXPECT_EQ(field.get(to), field.get(from)) << field.key;
+  }
 }
 
 }  // namespace

@@ -133,6 +133,46 @@ TEST_F(AdminServerTest, ReasonComesPrintableAndTerminated) {
   EXPECT_EQ(last_.reason[sizeof last_.reason - 1], '\0');
 }
 
+TEST_F(AdminServerTest, ReplyThatIsNotKnownYetComesWhenItIs) {
+  std::optional<Reply> known;
+  replies_ = [&known] { return AdminReplies{[&known] { return known; }}; };
+  options_.timeout = std::chrono::milliseconds{0};
+  listen();
+  const auto client = connect();
+  order(client, Op::kReload);
+  turn();
+  EXPECT_FALSE(receive(client).has_value());
+  server_->expire_clients();  // who waits for us is not late
+  turn();
+
+  known.emplace().count = 7;
+  server_->resume();
+  turn();
+
+  const auto reply = receive(client);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->count, 7u);
+  EXPECT_TRUE(closed(client));
+}
+
+TEST_F(AdminServerTest, ClientThatLeavesWhileItWaitsIsForgotten) {
+  replies_ = [] { return AdminReplies{[] { return std::optional<Reply>{}; }}; };
+  options_.max_clients = 1;
+  listen();
+  {
+    const auto client = connect();
+    order(client, Op::kReload);
+    turn();
+  }
+  turn();
+
+  replies_ = {};
+  const auto next = connect();
+  order(next, Op::kStatus);
+  turn();
+  EXPECT_TRUE(receive(next).has_value());
+}
+
 TEST_F(AdminServerTest, LongListArrivesWholeAtASlowReader) {
   constexpr std::uint32_t kEntries = 20'000;  // many times the socket's buffer
   replies_ = [] {

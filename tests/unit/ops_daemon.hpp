@@ -111,6 +111,27 @@ class FixedSource : public ApiSource {
     return std::vector<ApiSourceRow>{
         {*IpPrefix::parse("198.51.100.7"), 130, 2, 1, 2, {{"campaign.prompt", 100}}, 1}};
   }
+  Result<std::vector<ApiServerRow>> servers() override {
+    ApiServerRow open, closed;
+    open.server = *IpAddress::parse("192.0.2.10");
+    open.port = 11434;
+    open.impl = "ollama";
+    open.models = {"llama3.2:latest", "evil\x1b[2J"};
+    open.first_seen_us = open.last_seen_us = open.since_us = open.at_us = 1767773350123456;
+    open.answers = open.open_answers = 3;
+    open.exposed = true;
+    open.access = "generation";
+    open.evidence = "POST /api/chat without a key from 198.51.100.7/32 was answered 200";
+    open.fix = "bind it to this machine";
+    open.source = *IpPrefix::parse("198.51.100.7");
+    open.status = 200;
+    closed.server = *IpAddress::parse("2001:db8::5");
+    closed.port = 8000;
+    closed.impl = "vllm";
+    closed.answers = closed.refusals = 2;
+    closed.first_seen_us = closed.last_seen_us = 1767773350123456;
+    return std::vector<ApiServerRow>{open, closed};
+  }
   Result<std::string> config_toml() override { return "mode = \"enforce\"\n"; }
   std::string metrics_text() override {
     return "# HELP probewall_up Up.\n# TYPE probewall_up gauge\nprobewall_up 1\n";

@@ -167,6 +167,37 @@ TEST_F(Desk, RefusedDecisionLeavesNoEventAndNamesItsSource) {
   EXPECT_TRUE(desk_.take_rows().empty());
 }
 
+TEST_F(Desk, RefusalIsKnownUntilABanIsGranted) {
+  const auto source = decision().source;
+  EXPECT_FALSE(desk_.refused(source).has_value());
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  auto refused = answer(NoteType::kRefused);
+  refused.reason = static_cast<std::uint32_t>(guard::Refusal::kAllowed);
+  desk_.on_refused(refused);
+  ASSERT_TRUE(desk_.refused(source).has_value());
+  EXPECT_EQ(desk_.refused(source)->reason, guard::Refusal::kAllowed);
+  EXPECT_EQ(desk_.refused(source)->score, 120);
+
+  ASSERT_TRUE(desk_.submit(decision(), {}, true));
+  desk_.on_granted(answer(NoteType::kGranted));
+
+  EXPECT_FALSE(desk_.refused(source).has_value());
+}
+
+TEST_F(Desk, OperatorsReasonIsStored) {
+  auto banned = note(NoteType::kBanned, "198.51.100.7", guard::kForGood);
+  banned.origin = PW_ORIGIN_OPERATOR;
+  std::strcpy(banned.text, "too many pings");
+
+  desk_.on_operator_ban(banned);
+
+  const auto rows = desk_.take_rows();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].note, "too many pings");
+  EXPECT_EQ(rows[0].origin, PW_ORIGIN_OPERATOR);
+  EXPECT_EQ(rows[0].source.to_string(), "198.51.100.7/32");
+}
+
 TEST_F(Desk, ObserveModeWritesAtOnceAndAsksNobody) {
   ASSERT_TRUE(desk_.submit(decision(), {}, false));
   EXPECT_TRUE(wishes_.empty());

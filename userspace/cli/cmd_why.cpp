@@ -106,6 +106,11 @@ int show(const Context& context, const std::string& body) {
     print_line(headline(*why));
     print_decision(*why);
     print_reasons(*why);
+    if (has(*why, "refused")) {
+      const Json& refused = at(*why, "refused");
+      field("Ban refused", fmt::format("at {}, {} points: {}", text(refused, "at"),
+                                       points(number(refused, "score")), text(refused, "why")));
+    }
     print_requests(*why);
     if (has(*why, "undo")) field("Undo", text(*why, "undo"));
   }

@@ -21,6 +21,7 @@ struct Parsed {
   std::vector<std::string> words;
   bool follow = false, running = false;
   unsigned count = 20;
+  std::uint16_t port = 8000;
 };
 
 CLI::App* leaf(CLI::App& parent, const char* name, const char* help, Parsed& parsed,
@@ -70,6 +71,9 @@ void add_look(CLI::App& app, Parsed& p) {
   auto* top = leaf(*sources, "top", "The most suspicious sources", p,
                    [&p](const Context& c) { return sources_top(c, p.count); });
   top->add_option("-n,--count", p.count, "How many")->check(CLI::Range(1, 1000));
+  auto* servers = group(app, "servers", "The LLM servers that are guarded");
+  leaf(*servers, "list", "Product, models, and which of them serve strangers without a key", p,
+       servers_list);
   auto* e = leaf(app, "events", "The last events; -f goes on with new ones", p,
                  [&p](const Context& c) { return events(c, p.follow, p.words); });
   e->add_flag("-f,--follow", p.follow, "Go on with new events");
@@ -139,6 +143,17 @@ void add_local(CLI::App& app, Parsed& p) {
   show->add_flag("--running", p.running, "Ask the daemon instead of reading the file");
   auto* rules = group(app, "rules", "Detection rules");
   leaf(*rules, "list", "List them with their points", p, rules_list);
+  auto* test =
+      leaf(*rules, "test", "Which rules see what in a request or in sessions, and what follows", p,
+           [&p](const Context& c) {
+             return rules_test(c, {p.file, p.word, p.port});
+           });
+  test->add_option("file", p.file,
+                   "A request as sent, or sessions (JSON Lines); - is standard input")
+      ->required();
+  test->add_option("--rules", p.word, "Try these rules: a directory, or one file");
+  test->add_option("--port", p.port, "Port that a request as sent goes to")
+      ->check(CLI::Range(1, 65535));
   auto* feeds = group(app, "feeds", "Lists of known bad addresses");
   leaf(*feeds, "list", "List the feeds", p, feeds_list);
   leaf(app, "version", "Print the version", p, version);

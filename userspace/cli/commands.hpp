@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ int detach(const Context& context);
 int reload(const Context& context);
 
 int events(const Context& context, bool follow, const std::vector<std::string>& types);
+int servers_list(const Context& context);
 int sources_top(const Context& context, unsigned count);
 
 struct ReplayFlags {
@@ -48,6 +50,12 @@ int replay_file(const Context& context, const ReplayFlags& flags);
 int config_check(const Context& context);
 int config_show(const Context& context, bool running);
 int rules_list(const Context& context);
+struct RuleTestFlags {
+  std::string file;           ///< a request as sent, or sessions; "-": standard input
+  std::string rules;          ///< other rules than the configuration's: a directory or one file
+  std::uint16_t port = 8000;  ///< where a request as sent goes
+};
+int rules_test(const Context& context, const RuleTestFlags& flags);
 int feeds_list(const Context& context);
 int version(const Context& context);
 int doctor(const Context& context);

@@ -6,10 +6,12 @@
 #include <chrono>
 
 #include "control/api_json.hpp"
+#include "control/stored_decision.hpp"
 #include "dataplane/block_table.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/preflight.hpp"
 #include "events/event_formatter.hpp"
+#include "probewall/allow_reason.hpp"
 #include "storage/decision_store.hpp"
 
 namespace probewall::cli {
@@ -56,21 +58,6 @@ std::optional<StoredDecision> stored_for(const std::optional<DecisionStore>& sto
   auto found = store->latest_for(block.prefix);
   return found && *found && (*found)->handle == block.entry.handle ? std::move(*found)
                                                                    : std::nullopt;
-}
-
-ApiDecision decision_of(const StoredDecision& d) {
-  ApiDecision out;
-  out.id = d.id;
-  out.action = to_string(d.action);
-  out.made_us = d.made_at_us;
-  out.until_us = d.until_us;
-  out.score = d.score;
-  out.rules = d.reasons;
-  out.aims = d.aims;
-  out.requests_seen = d.requests_seen;
-  out.level = d.level;
-  out.proven = d.proven;
-  return out;
 }
 
 ApiBan ban_of(const BlockRecord& block, std::uint32_t now_s,
@@ -152,6 +139,9 @@ Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip) {
   why.enforcing = enforcing.value_or(true);
   why.threshold = config.block.threshold;
   why.source = source_of(ip, config.block.ipv6_prefix);
+  const auto allow = pinned_allow(config.paths.pin_directory, ip);
+  const bool allowed = allow && *allow;
+  if (allowed) why.allow = describe_allow_reason((*allow)->reason);
   std::optional<StoredDecision> stored;
   if (*match) {
     const BlockRecord& block = **match;
@@ -159,7 +149,8 @@ Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip) {
     why.action = block_action_name(block.entry.action);
     why.origin = origin_name(block.entry.origin);
     why.handle = block.entry.handle;
-    why.blocked = why.enforcing && block.entry.action == PW_ACTION_DROP;
+    const bool spared = allowed && ((*allow)->scope & PW_ALLOW_ALL) != 0;
+    why.blocked = why.enforcing && block.entry.action == PW_ACTION_DROP && !spared;
     const Left left = left_of(block.entry, now_s);
     why.seconds_left = left.seconds;
     why.until_us = left.until_us;
@@ -168,7 +159,7 @@ Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip) {
     if (auto latest = store->latest_for(why.source)) stored = std::move(*latest);
   }
   if (stored) {
-    why.decision = decision_of(*stored);
+    why.decision = stored_decision(*stored);
     why.note = stored->note;
     why.reasons = stored->reasons;
     why.score = stored->score;

@@ -16,6 +16,7 @@
 #include "cli/replay_sink.hpp"
 #include "core/flow/kernel_twin.hpp"
 #include "events/event_file.hpp"
+#include "rules_loader/core_settings.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
@@ -24,8 +25,9 @@ namespace {
 /// Time-outs are looked at once per second of capture time.
 constexpr Duration kTick = std::chrono::seconds{1};
 
-TwinConfig twin_config(const ReplayOptions& options) {
-  const Config& c = options.config;
+}  // namespace
+
+TwinConfig replay_twin_config(const Config& c, bool ports_all) {
   TwinConfig t;
   t.settings = default_twin_settings();
   t.settings.enforcing = c.mode == Mode::kEnforce;
@@ -42,7 +44,7 @@ TwinConfig twin_config(const ReplayOptions& options) {
     t.settings.rate_burst = c.rate.burst;
   }
   t.ports.resize(65536);
-  if (options.ports_all) {
+  if (ports_all) {
     for (pw_port& port : t.ports) port.flags = PW_PORT_LLM;
   }
   for (const std::uint16_t port : c.ports) t.ports[port].flags |= PW_PORT_LLM;
@@ -56,14 +58,16 @@ TwinConfig twin_config(const ReplayOptions& options) {
   return t;
 }
 
+namespace {
+
 /// One replay: file -> direction -> twin -> core -> lines.
 class Replay {
  public:
   Replay(const ReplayOptions& options, std::shared_ptr<const RuleSet> rules, const TextOutput& out)
-      : twin_config_(twin_config(options)),
+      : twin_config_(replay_twin_config(options.config, options.ports_all)),
         orientation_(twin_config_.ports, options.ports_all),
         sink_(options, out),
-        pipeline_(replay_pipeline_config(options.config), std::move(rules), sink_),
+        pipeline_(core_settings(options.config), std::move(rules), sink_),
         twin_(twin_config_, [this](ByteSpan record) { pipeline_.on_record(record); }) {
     sink_.connect(pipeline_, twin_);
     for (const IpPrefix& prefix : options.config.allow) twin_.allow(prefix, PW_ALLOW_ALL);
@@ -133,24 +137,6 @@ Result<std::shared_ptr<const RuleSet>> rules_of(const ReplayOptions& options) {
 }
 
 }  // namespace
-
-PipelineConfig replay_pipeline_config(const Config& c) {
-  PipelineConfig p;
-  p.bytes_per_request = c.capture.bytes_per_request;
-  p.limit_body_bytes = c.limits.body_bytes;
-  p.request_time = c.limits.request_time;
-  p.max_flows = c.memory.max_flows;
-  p.max_sources = c.memory.max_sources;
-  p.ipv6_prefix = c.block.ipv6_prefix;
-  p.require_proof = c.require_proof;
-  p.policy.enforce = c.mode == Mode::kEnforce;
-  p.policy.threshold = c.block.threshold;
-  p.policy.first_ban = c.block.first;
-  p.policy.factor = c.block.factor;
-  p.policy.max_ban = c.block.max;
-  p.policy.require_proof = c.require_proof;
-  return p;
-}
 
 int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput& err) {
   const auto started = std::chrono::steady_clock::now();

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "config/config.hpp"
+#include "core/flow/kernel_twin.hpp"
 #include "core/pipeline/pipeline.hpp"
 #include "core/rules/rule_set.hpp"
 
@@ -34,7 +35,7 @@ int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput
 /// The same to standard output and standard error. Status 1 also when standard output fails.
 int run_replay(const ReplayOptions& options);
 
-/// The core's settings as `config` has them; the daemon fills in secrets and seeds of its own.
-PipelineConfig replay_pipeline_config(const Config& config);
+/// The kernel twin's settings as `config` has them; without budgets in observe mode.
+TwinConfig replay_twin_config(const Config& config, bool ports_all);
 
 }  // namespace probewall

@@ -80,6 +80,10 @@ void ReplaySink::on_suppressed(Suppressed reason, const IpPrefix&) {
   ++suppressed_[static_cast<std::size_t>(reason)];
 }
 
+void ReplaySink::on_exposure(const Exposure& exposure) {
+  if (options_.json) out_(format_.exposure(exposure));
+}
+
 void ReplaySink::on_loss(Loss what, std::uint64_t count) {
   losses_[static_cast<std::size_t>(what)] += count;
 }

@@ -25,6 +25,7 @@ class ReplaySink final : public PipelineSink {
   void on_detection(const Detection& detection, const Request& request) override;
   void on_decision(const Decision& decision, const Request& request) override;
   void on_suppressed(Suppressed reason, const IpPrefix& source) override;
+  void on_exposure(const Exposure& exposure) override;
   void on_loss(Loss what, std::uint64_t count) override;
   void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override;
 

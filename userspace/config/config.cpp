@@ -230,6 +230,15 @@ Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path&
 
 }  // namespace
 
+std::vector<IpPrefix> private_prefixes() {
+  std::vector<IpPrefix> out;
+  for (const char* text : {"10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+                           "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7", "fe80::/10"}) {
+    out.push_back(*IpPrefix::parse(text));
+  }
+  return out;
+}
+
 Result<Config> parse_config(std::string_view text, std::string_view name) {
   Config config;
   Places places;

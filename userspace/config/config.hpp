@@ -20,6 +20,9 @@ enum class BlockScope : std::uint8_t { kAll, kLlm };
 enum class FeedAction : std::uint8_t { kBlock, kTag };
 enum class PromptPrivacy : std::uint8_t { kText, kHash, kOff };
 
+/// Loopback, link-local, private (RFC 1918, RFC 4193) and shared (RFC 6598) addresses.
+std::vector<IpPrefix> private_prefixes();
+
 /// Every field has the default the documentation names. Keys are the member names, tables the
 /// nested structs: `block.first = "10m"` is block.first.
 struct Config {
@@ -32,6 +35,8 @@ struct Config {
   std::vector<std::uint16_t> ssh_ports{22};
   std::vector<IpPrefix> allow;
   std::vector<IpPrefix> trusted_proxies;
+  /// Whose use of a server without a key is no exposure; besides `allow` and `trusted_proxies`.
+  std::vector<IpPrefix> inside = private_prefixes();
   bool require_proof = true;
   std::string user = "probewall";  ///< the worker's user; "nobody" when it does not exist
 

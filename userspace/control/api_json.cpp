@@ -160,6 +160,16 @@ std::string to_json(const ApiWhy& why) {
   array(o.key("reasons"), why.reasons, write_reason);
   array(o.key("requests"), why.requests, write_text);
   why.allow ? o.text("allow", *why.allow) : o.null("allow");
+  if (why.refused) {
+    Object r(o.key("refused"));
+    r.time("at", why.refused->at_us);
+    r.real("score", why.refused->score);
+    r.text("reason", why.refused->reason);
+    r.text("why", why.refused->why);
+    r.end();
+  } else {
+    o.null("refused");
+  }
   o.flag("enforcing", why.enforcing);
   entry ? o.text("undo", "probewall bans del " + why.source.to_string()) : o.null("undo");
   o.end();
@@ -208,6 +218,41 @@ std::string to_json(const std::vector<ApiSourceRow>& sources) {
     e.time("last_seen", row.last_seen_us);
     array(e.key("reasons"), row.reasons, write_reason);
     e.number("bans", row.bans);
+    e.end();
+  });
+  o.end();
+  return out;
+}
+
+std::string to_json(const std::vector<ApiServerRow>& servers) {
+  std::string out;
+  Object o(out);
+  array(o.key("servers"), servers, [](std::string& s, const ApiServerRow& row) {
+    Object e(s);
+    e.text("server", row.server.to_string());
+    e.number("port", row.port);
+    e.text("impl", row.impl);
+    array(e.key("models"), row.models, write_text);
+    e.flag("models_cut", row.models_cut);
+    e.time("first_seen", row.first_seen_us);
+    e.time("last_seen", row.last_seen_us);
+    e.number("answers", row.answers);
+    e.number("refusals", row.refusals);
+    e.number("open_answers", row.open_answers);
+    e.flag("exposed", row.exposed);
+    if (row.exposed) {
+      Object x(e.key("exposure"));
+      x.text("access", row.access);
+      x.time("since", row.since_us);
+      x.time("at", row.at_us);
+      x.text("source", row.source.to_string());
+      x.number("status", static_cast<std::uint64_t>(row.status));
+      x.text("evidence", row.evidence);
+      x.text("fix", row.fix);
+      x.end();
+    } else {
+      e.null("exposure");
+    }
     e.end();
   });
   o.end();

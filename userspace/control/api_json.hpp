@@ -15,6 +15,7 @@ std::string to_json(const ApiWhy& why);
 std::string to_json(const ApiBans& bans);
 std::string to_json(const ApiBan& ban);
 std::string to_json(const std::vector<ApiAllow>& allow);
+std::string to_json(const std::vector<ApiServerRow>& servers);
 std::string to_json(const std::vector<ApiSourceRow>& sources);
 /// {"error": "..."}
 std::string error_json(std::string_view message);

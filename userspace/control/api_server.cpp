@@ -73,6 +73,7 @@ HttpAnswer route(ApiSource& source, const HttpQuery& query, bool metrics_only) {
   if (query.path == "/v1/why") return answer_why(source, query);
   if (query.path == "/v1/bans") return answer_bans(source, query);
   if (query.path == "/v1/allow") return answer(source.allow());
+  if (query.path == "/v1/servers") return answer(source.servers());
   if (query.path == "/v1/sources") return answer_sources(source, query);
   if (query.path == "/v1/config") {
     return answer(source.config_toml(), [](const std::string& toml) { return config_json(toml); });

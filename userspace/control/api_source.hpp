@@ -23,6 +23,8 @@ class ApiSource {
   virtual Result<ApiBans> bans(const std::optional<IpPrefix>& after, std::size_t limit) = 0;
   virtual Result<std::vector<ApiAllow>> allow() = 0;
   virtual Result<std::vector<ApiSourceRow>> sources(std::size_t limit) = 0;
+  /// Exposed ones first.
+  virtual Result<std::vector<ApiServerRow>> servers() = 0;
   virtual Result<std::string> config_toml() = 0;
   virtual std::string metrics_text() = 0;
 };

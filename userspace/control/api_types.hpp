@@ -63,6 +63,14 @@ struct ApiDecision {
   std::optional<std::uint32_t> connections_ended;
 };
 
+/// A ban that was due and not made.
+struct ApiRefusal {
+  std::int64_t at_us = 0;
+  double score = 0;
+  std::string reason;  ///< as in bans_suppressed_total and guard_refused_total
+  std::string why;     ///< in words
+};
+
 struct ApiWhy {
   IpAddress ip;
   bool blocked = false;  ///< packets are dropped now
@@ -79,6 +87,7 @@ struct ApiWhy {
   std::vector<Reason> reasons;
   std::vector<std::string> requests;  ///< last request lines, newest last
   std::optional<std::string> allow;   ///< why it is never blocked
+  std::optional<ApiRefusal> refused;
   bool enforcing = true;
 };
 
@@ -103,6 +112,23 @@ struct ApiAllow {
   IpPrefix prefix;
   std::string scope;  ///< "all" or "ssh"
   std::vector<std::string> reasons;
+};
+
+/// A server whose answers were seen.
+struct ApiServerRow {
+  IpAddress server;
+  std::uint16_t port = 0;
+  std::string impl;
+  std::vector<std::string> models;
+  bool models_cut = false;
+  std::int64_t first_seen_us = 0, last_seen_us = 0;
+  std::uint64_t answers = 0, refusals = 0, open_answers = 0;
+  bool exposed = false;
+  // Of the exposure:
+  std::string access, evidence, fix;
+  std::int64_t since_us = 0, at_us = 0;
+  IpPrefix source;
+  int status = 0;
 };
 
 struct ApiSourceRow {

@@ -9,6 +9,7 @@
 
 #include "core/http/request_head.hpp"
 #include "core/llm/fields.hpp"
+#include "core/servers/exposure.hpp"
 #include "probewall/ip.hpp"
 #include "probewall/time.hpp"
 
@@ -115,6 +116,7 @@ enum class Loss : std::uint8_t {
   kTls,                 ///< connection opens with a TLS record: nothing to read
   kHttp2,               ///< HTTP/2 that could not be read: lost, damaged or over a bound
   kResponseUnmatched,
+  kServerEvicted,  ///< what a server taught, over its bound
   kCount
 };
 const char* to_string(Loss l);
@@ -128,6 +130,8 @@ class PipelineSink {
   virtual void on_detection(const Detection& detection, const Request& request) = 0;
   virtual void on_decision(const Decision& decision, const Request& request) = 0;
   virtual void on_suppressed(Suppressed reason, const IpPrefix& source) = 0;
+  /// A server answers outsiders without a key; told when it begins, gets worse, and once a day.
+  virtual void on_exposure(const Exposure&) {}
   virtual void on_loss(Loss what, std::uint64_t count) = 0;
   /// The kernel may skip capture up to `resume` on this flow (abi/records.h, PW_SKIP_WORD).
   virtual void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) = 0;

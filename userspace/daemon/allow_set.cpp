@@ -66,25 +66,6 @@ std::optional<NeverBlock> AllowSet::overlapping(const IpPrefix& prefix) const {
   return NeverBlock{hit->first, hit->second};
 }
 
-std::string describe_allow_reason(std::uint8_t reason) {
-  static constexpr std::pair<std::uint8_t, const char*> kWords[] = {
-      {PW_ALLOW_OWN_ADDRESS, "own address"},
-      {PW_ALLOW_GATEWAY, "default gateway"},
-      {PW_ALLOW_DNS, "DNS server"},
-      {PW_ALLOW_TRUSTED_PROXY, "trusted proxy"},
-      {PW_ALLOW_FLEET, "fleet engine"},
-      {PW_ALLOW_OPERATOR, "operator's allow list"},
-      {PW_ALLOW_SSH_PEER, "logged-in SSH peer"},
-      {PW_ALLOW_CONFIG, "allow list of the configuration"}};
-  std::string text;
-  for (const auto& [bit, word] : kWords) {
-    if ((reason & bit) == 0) continue;
-    if (!text.empty()) text += ", ";
-    text += word;
-  }
-  return text;
-}
-
 std::vector<NeverBlock> never_block_from_config(const ConfigAllow& config) {
   std::vector<NeverBlock> out;
   const auto add = [&out](const IpPrefix& prefix, std::uint8_t reason) {

@@ -13,6 +13,7 @@
 #include "daemon/prefix_table.hpp"
 #include "dataplane/network_watch.hpp"
 #include "probewall/abi/maps.h"
+#include "probewall/allow_reason.hpp"
 #include "probewall/ip.hpp"
 
 namespace probewall {
@@ -44,9 +45,6 @@ class AllowSet {
   std::array<Entries, static_cast<std::size_t>(AllowLayer::kCount)> layers_;
   PrefixTable<pw_allow_entry> merged_;
 };
-
-/// Why an entry is there, for people: "own address, default gateway".
-std::string describe_allow_reason(std::uint8_t reason);
 
 /// Entries the configuration asks for, and loopback.
 struct ConfigAllow {

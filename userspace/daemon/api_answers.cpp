@@ -5,8 +5,10 @@
 #include <numeric>
 
 #include "control/api_json.hpp"
+#include "control/stored_decision.hpp"
 #include "daemon/allow_set.hpp"
 #include "daemon/clocks.hpp"
+#include "daemon/guard_policy.hpp"
 #include "metrics/label_names.hpp"
 
 namespace probewall {
@@ -115,18 +117,14 @@ std::optional<StoredDecision> ApiAnswers::stored(const IpPrefix& source, std::ui
   return std::move(**row);
 }
 
+std::string ApiAnswers::operator_note(const IpPrefix& prefix, const MirrorBan& ban) {
+  if (ban.origin != PW_ORIGIN_OPERATOR) return {};
+  const auto row = stored(prefix, 0);
+  return row && row->origin == PW_ORIGIN_OPERATOR ? row->note : std::string{};
+}
+
 ApiDecision ApiAnswers::decision_of(const StoredDecision& row) const {
-  ApiDecision d;
-  d.id = row.id;
-  d.action = to_string(row.action);
-  d.made_us = row.made_at_us;
-  d.until_us = row.until_us;
-  d.score = row.score;
-  d.rules = row.reasons;
-  d.aims = row.aims;
-  d.requests_seen = row.requests_seen;
-  d.level = row.level;
-  d.proven = row.proven;
+  auto d = stored_decision(row);
   if (const auto outcome = desk_.outcome(row.handle)) {
     d.reaction_us = outcome->reaction_us;
     d.connections_ended = outcome->connections_ended;
@@ -148,6 +146,10 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   if (allowed) {
     w.allow = allowed->first.to_string() + ": " + describe_allow_reason(allowed->second.reason);
   }
+  if (const auto refused = desk_.refused(w.source)) {
+    w.refused = ApiRefusal{refused->at_us, refused->score, to_string(refused->reason),
+                           describe(refused->reason)};
+  }
   std::optional<StoredDecision> row;
   if (const auto ban = mirror_.match(ip, wall_us())) {
     w.source = ban->first;
@@ -160,6 +162,7 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
     const bool spared = allowed && (allowed->second.scope & PW_ALLOW_ALL) != 0;
     w.blocked = ban->second.action == PW_ACTION_DROP && w.enforcing && !spared;
     if (ban->second.handle != 0) row = stored(ban->first, ban->second.handle);
+    if (w.note.empty()) w.note = operator_note(ban->first, ban->second);
   } else {
     row = stored(w.source, 0);
   }
@@ -186,7 +189,7 @@ Result<ApiBans> ApiAnswers::bans(const std::optional<IpPrefix>& after, std::size
     b.source = prefix;
     b.action = block_action_name(ban.action);
     b.origin = origin_name(ban.origin);
-    b.note = ban.note;
+    b.note = ban.note.empty() ? operator_note(prefix, ban) : ban.note;
     b.until_us = ban.until_us;
     b.seconds_left = left_seconds(ban.until_us, now_us);
     b.handle = ban.handle;
@@ -246,8 +249,10 @@ void ApiAnswers::refresh_metrics() {
     all.flows_total += s.flows_total;
     all.requests_total += s.requests_total;
     all.records_total += s.records_total;
+    all.servers_known += s.servers_known;
   }
   const auto active = mirror_.size();
+  const auto exposed = exposed_servers();
   recorder_.with_metrics([&](Metrics& m) {
     for (const auto& report : boot_.interfaces)
       m.set_kernel(report.interface, counters_.sum(report.slot));
@@ -258,7 +263,9 @@ void ApiAnswers::refresh_metrics() {
     const auto& block = now->block;
     m.set_map(MapName::kBlock, mirror_.enforced(),
               2ull * (block.max_addresses + block.max_prefixes));
-    m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_count());
+    m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_capacity());
+    m.set_map(MapName::kServers, all.servers_known, threads_.size() * ServerRegistry::kMaxServers);
+    m.set_exposed_servers(exposed);
     m.set_map(MapName::kSources, all.sources_active, config()->memory.max_sources);
   });
 }

@@ -42,6 +42,7 @@ class ApiAnswers final : public ApiSource {
   Result<ApiBans> bans(const std::optional<IpPrefix>& after, std::size_t limit) override;
   Result<std::vector<ApiAllow>> allow() override;
   Result<std::vector<ApiSourceRow>> sources(std::size_t limit) override;
+  Result<std::vector<ApiServerRow>> servers() override;
   Result<std::string> config_toml() override;
   std::string metrics_text() override;
 
@@ -55,8 +56,11 @@ class ApiAnswers final : public ApiSource {
   void set_reload(ApiReload reload);
 
  private:
+  std::size_t exposed_servers() const;
   SourceReport report(const IpPrefix& source) const;
   std::optional<StoredDecision> stored(const IpPrefix& source, std::uint32_t handle);
+  /// The reason kept in the store: an entry that was there before this worker has none.
+  std::string operator_note(const IpPrefix& prefix, const MirrorBan& ban);
   ApiDecision decision_of(const StoredDecision& row) const;
 
   std::shared_ptr<const Config> config() const;

@@ -157,10 +157,24 @@ void CaptureThread::refuse_ban(const IpPrefix& source) {
   pipeline_->refuse_ban(source);
 }
 
-void CaptureThread::reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy) {
+void CaptureThread::reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy,
+                                const std::vector<IpPrefix>& inside) {
   const std::lock_guard lock{mutex_};
   pipeline_->set_rules(std::move(rules));
   pipeline_->set_policy(policy);
+  pipeline_->set_inside(inside);
 }
+
+std::vector<ServerReport> CaptureThread::servers() const {
+  const std::lock_guard lock{mutex_};
+  return pipeline_->servers(timestamp_from_ns(monotonic_ns()));
+}
+
+std::vector<ServerAddress> CaptureThread::exposed_servers() const {
+  const std::lock_guard lock{mutex_};
+  return pipeline_->exposed_servers(timestamp_from_ns(monotonic_ns()));
+}
+
+void CaptureThread::on_exposure(const Exposure& exposure) { context_->recorder.exposure(exposure); }
 
 }  // namespace probewall

@@ -47,11 +47,14 @@ class CaptureThread final : private PipelineSink {
   PipelineStats stats() const;
   SourceReport report(const IpPrefix& source) const;
   std::vector<SourceReport> top_sources(std::size_t n) const;
+  std::vector<ServerReport> servers() const;
+  std::vector<ServerAddress> exposed_servers() const;
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
   void forget_ban(const IpPrefix& source);
   void refuse_ban(const IpPrefix& source);
   /// From the next record on; scores and history stay.
-  void reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy);
+  void reconfigure(std::shared_ptr<const RuleSet> rules, const PolicyConfig& policy,
+                   const std::vector<IpPrefix>& inside);
 
  private:
   explicit CaptureThread(UniqueFd wake) : wake_(std::move(wake)) {}
@@ -65,6 +68,7 @@ class CaptureThread final : private PipelineSink {
   void on_detection(const Detection& detection, const Request& request) override;
   void on_decision(const Decision& decision, const Request& request) override;
   void on_suppressed(Suppressed reason, const IpPrefix& source) override;
+  void on_exposure(const Exposure& exposure) override;
   void on_loss(Loss what, std::uint64_t count) override;
   void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/clocks.hpp"
+#include "daemon/guard_mirror.hpp"
 
 namespace probewall {
 namespace {
@@ -71,6 +72,7 @@ bool DecisionDesk::submit(Decision decision, const DecisionTiming& timing, bool 
   if (pending_.size() >= kMaxPending || !send_(wish_for(decision))) {
     recorder_.suppressed(Suppressed::kRate);
     recorder_.other_loss("guard_wishes", 1);
+    remember_refusal(decision, guard::Refusal::kRate);
     return false;
   }
   const auto handle = decision.handle;
@@ -83,6 +85,7 @@ void DecisionDesk::on_granted(const guard::Note& note) {
   const auto found = pending_.find(note.handle);
   if (found == pending_.end()) return;
   auto& pending = found->second;
+  refused_.erase(pending.decision.source);
   const bool fresh = pending.timing.evidence_ns != 0;
   const auto reaction = reaction_of(pending.timing, note.time_ns);
   if (fresh) pending.outcome.reaction_us = reaction.total * 1e6;
@@ -102,8 +105,40 @@ std::optional<IpPrefix> DecisionDesk::on_refused(const guard::Note& note) {
   const auto found = pending_.find(note.handle);
   if (found == pending_.end()) return std::nullopt;
   const auto source = found->second.decision.source;
+  remember_refusal(found->second.decision, static_cast<guard::Refusal>(note.reason));
   pending_.erase(found);
   return source;
+}
+
+void DecisionDesk::remember_refusal(const Decision& decision, guard::Refusal reason) {
+  if (!refused_.contains(decision.source)) {
+    while (refused_order_.size() >= kMaxRefused) {
+      refused_.erase(refused_order_.front());
+      refused_order_.pop_front();
+    }
+    refused_order_.push_back(decision.source);
+  }
+  refused_[decision.source] = {wall_us(), decision.score, reason};
+}
+
+std::optional<RefusedBan> DecisionDesk::refused(const IpPrefix& source) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = refused_.find(source);
+  if (found == refused_.end()) return std::nullopt;
+  return found->second;
+}
+
+void DecisionDesk::on_operator_ban(const guard::Note& note) {
+  StoredDecision row;
+  row.source = prefix_of(note);
+  row.origin = note.origin;
+  row.made_at_us = wall_us();
+  row.until_us = note.seconds == guard::kForGood
+                     ? INT64_MAX
+                     : row.made_at_us + static_cast<std::int64_t>(note.seconds) * 1'000'000;
+  row.note.assign(note.text, strnlen(note.text, sizeof note.text));
+  const std::lock_guard lock{mutex_};
+  queue_row(std::move(row));
 }
 
 void DecisionDesk::on_ended(const guard::Note& note) {
@@ -149,12 +184,16 @@ void DecisionDesk::remember(std::uint32_t handle, const DecisionOutcome& outcome
   }
 }
 
-void DecisionDesk::queue_row(const Decision& d) {
+void DecisionDesk::queue_row(StoredDecision row) {
   if (rows_.size() >= kMaxRows) {
     recorder_.with_metrics([](Metrics& metrics) { metrics.storage_failed(); });
     recorder_.other_loss("stored_decisions", 1);
     return;
   }
+  rows_.push_back(std::move(row));
+}
+
+void DecisionDesk::queue_row(const Decision& d) {
   const auto offset_us = wall_offset_ns() / 1000;
   const auto made_us = static_cast<std::int64_t>(to_ns(d.time) / 1000) + offset_us;
   StoredDecision row;
@@ -173,7 +212,7 @@ void DecisionDesk::queue_row(const Decision& d) {
   row.evidence = recorder_.last_requests(d.source);
   row.level = d.level;
   row.proven = d.proven;
-  rows_.push_back(std::move(row));
+  queue_row(std::move(row));
 }
 
 std::vector<StoredDecision> DecisionDesk::take_rows() {

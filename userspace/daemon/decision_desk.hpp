@@ -28,6 +28,13 @@ struct DecisionTiming {
   std::uint64_t proof_wait_ns = 0;  ///< before evidence_ns: last needed byte -> its proof
 };
 
+/// A ban that was due and not made.
+struct RefusedBan {
+  std::int64_t at_us = 0;  ///< Unix time
+  double score = 0;
+  guard::Refusal reason = guard::Refusal::kNone;
+};
+
 class DecisionDesk {
  public:
   /// False: the guard's socket takes no more.
@@ -44,6 +51,8 @@ class DecisionDesk {
   bool submit(Decision decision, const DecisionTiming& timing, bool enforcing);
   /// What became of a decision made lately.
   std::optional<DecisionOutcome> outcome(std::uint32_t handle) const;
+  /// The last ban of `source` that was refused, unless one was granted since.
+  std::optional<RefusedBan> refused(const IpPrefix& source) const;
   /// Decisions made in observe mode that would still be in force at `now`, shortened to the rest;
   /// forgets them. They are made for real when enforcing starts.
   std::vector<Decision> take_observed(Timestamp now);
@@ -53,6 +62,8 @@ class DecisionDesk {
   /// The source whose ban was refused; nothing when the note fits no pending decision.
   std::optional<IpPrefix> on_refused(const guard::Note& note);
   void on_ended(const guard::Note& note);
+  /// Keeps an operator's reason over restarts: a row of the store like any decision.
+  void on_operator_ban(const guard::Note& note);
   /// Writes decisions whose connections nobody reported about in time.
   void expire(std::uint64_t now_ns);
   /// Rows that wait to be stored.
@@ -68,10 +79,13 @@ class DecisionDesk {
   };
   void finish(const Pending& pending);
   void queue_row(const Decision& decision);
+  void queue_row(StoredDecision row);
+  void remember_refusal(const Decision& decision, guard::Refusal reason);
   void remember(std::uint32_t handle, const DecisionOutcome& outcome);
 
   static constexpr std::size_t kMaxRows = 16384;
   static constexpr std::size_t kMaxOutcomes = 4096;
+  static constexpr std::size_t kMaxRefused = 4096;
   static constexpr std::size_t kMaxObserved = 65536;
   static constexpr std::size_t kMaxPending = 16384;
 
@@ -83,6 +97,8 @@ class DecisionDesk {
   std::unordered_map<std::uint32_t, DecisionOutcome> outcomes_;
   std::deque<std::uint32_t> outcome_order_;
   std::unordered_map<IpPrefix, Decision> observed_;
+  std::unordered_map<IpPrefix, RefusedBan> refused_;
+  std::deque<IpPrefix> refused_order_;  ///< of refused_; may name granted ones
   std::vector<StoredDecision> rows_;
 };
 

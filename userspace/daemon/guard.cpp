@@ -281,6 +281,7 @@ void Guard::send_gauges() {
   gauges.type = static_cast<std::uint32_t>(guard::NoteType::kGauges);
   gauges.count = static_cast<std::uint32_t>(ledger_->size());
   gauges.handle = static_cast<std::uint32_t>(allow_->set().entries().size());
+  gauges.seconds = dataplane_->allow_capacity();
   worker_->send(gauges);
   for (std::size_t i = 1; i < GuardPolicy::kRefusalKinds; ++i) {
     const auto reason = static_cast<guard::Refusal>(i);

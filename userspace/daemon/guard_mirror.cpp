@@ -52,6 +52,7 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
     case guard::NoteType::kGauges:
       enforced_ = note.count;
       allow_count_ = note.handle;
+      allow_capacity_ = note.seconds;
       break;
     case guard::NoteType::kAllowed:
       allow_.put(prefix, pw_allow_entry{note.action, note.origin, {}});

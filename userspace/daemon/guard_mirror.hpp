@@ -47,6 +47,7 @@ class GuardMirror {
   bool enforcing() const { return enforcing_.load(std::memory_order_relaxed); }
   std::uint32_t enforced() const { return enforced_.load(std::memory_order_relaxed); }
   std::uint32_t allow_count() const { return allow_count_.load(std::memory_order_relaxed); }
+  std::uint64_t allow_capacity() const { return allow_capacity_.load(std::memory_order_relaxed); }
   std::size_t size() const;
 
   /// The longest entry in force around `address`.
@@ -65,6 +66,7 @@ class GuardMirror {
   std::map<std::size_t, MirrorInterface> interfaces_;
   std::atomic<bool> enforcing_;
   std::atomic<std::uint32_t> enforced_{0}, allow_count_{0};
+  std::atomic<std::uint64_t> allow_capacity_{0};
 };
 
 /// The prefix a note is about. The guard only sends proper ones.

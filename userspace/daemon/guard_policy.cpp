@@ -107,6 +107,30 @@ Result<Grant> GuardPolicy::judge_operator(const IpPrefix& prefix, std::uint64_t 
   return Grant{prefix, entry, true, !existing || !in_force(*existing, now.boot_s)};
 }
 
+const char* describe(Refusal reason) {
+  switch (reason) {
+    case Refusal::kAllowed:
+      return "it would cut off an address that is never blocked";
+    case Refusal::kTooWide:
+      return "it is wider than one source";
+    case Refusal::kTooLong:
+      return "it is longer than block.max";
+    case Refusal::kRate:
+      return "there were more new bans a second than block.max_per_second";
+    case Refusal::kUnproven:
+      return "the address is not proven";
+    case Refusal::kTableFull:
+      return "the block table is full (block.max_addresses)";
+    case Refusal::kFailed:
+      return "the block table could not be written";
+    case Refusal::kObserve:
+      return "nothing is blocked in observe mode";
+    case Refusal::kNone:
+      break;
+  }
+  return "unknown";
+}
+
 const char* to_string(Refusal reason) {
   switch (reason) {
     case Refusal::kNone:

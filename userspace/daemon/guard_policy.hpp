@@ -80,6 +80,8 @@ class GuardPolicy {
 };
 
 const char* to_string(guard::Refusal reason);
+/// The same in words: why a ban that was due was not made.
+const char* describe(guard::Refusal reason);
 
 /// True while the kernel applies `entry`.
 inline bool in_force(const pw_block_entry& entry, std::uint32_t boot_s) {

@@ -39,7 +39,7 @@ enum class NoteType : std::uint32_t {
   kBanned,       ///< a change by someone else: operator, feed, fleet
   kUnbanned,     ///< removed; `reason`: kUnban...; `prefix_len` == kEveryPrefix: all of them
   kEnforcing,    ///< `count`: 1 on, 0 off
-  kGauges,       ///< tables counted: `count` enforced entries, `handle` allow entries
+  kGauges,       ///< tables counted: `count` enforced entries, `handle` allow entries of `seconds`
   kAllowed,      ///< `prefix` is never blocked; `action`: pw_allow_scope, `origin`: pw_allow_reason
   kDisallowed,   ///< `prefix` left the allow set
   kRefusals,     ///< wishes refused since the start: `handle` is the Refusal, `count` how many

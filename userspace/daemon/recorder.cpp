@@ -69,6 +69,17 @@ void Recorder::decision(const Decision& decision, const DecisionOutcome& outcome
   emit(formatter_.decision(decision, outcome));
 }
 
+void Recorder::exposure(const Exposure& exposure) {
+  // A server's clients are spread over the threads, and each thread finds out for itself.
+  constexpr Duration kOnce = std::chrono::minutes{10};
+  const std::lock_guard lock{mutex_};
+  if (told_.size() >= kToldServers) told_.clear();
+  auto& told = told_[{exposure.server, exposure.port}];
+  if (exposure.access <= told.access && exposure.time - told.at < kOnce) return;
+  told = {exposure.access, exposure.time};
+  emit(formatter_.exposure(exposure));
+}
+
 void Recorder::suppressed(Suppressed reason, std::uint64_t count) {
   const std::lock_guard lock{mutex_};
   metrics_.suppressed(reason, count);

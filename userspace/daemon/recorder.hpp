@@ -14,6 +14,7 @@
 
 #include "control/event_tail.hpp"
 #include "core/events.hpp"
+#include "core/servers/server_registry.hpp"
 #include "daemon/request_memory.hpp"
 #include "events/event_file.hpp"
 #include "events/event_formatter.hpp"
@@ -31,6 +32,8 @@ class Recorder {
   void response(const Response& response);
   void detection(const Detection& detection, const Request& request);
   void decision(const Decision& decision, const DecisionOutcome& outcome);
+  /// Says once what several threads notice.
+  void exposure(const Exposure& exposure);
   void suppressed(Suppressed reason, std::uint64_t count = 1);
   void unblock(const IpPrefix& source, std::string_view why, UnbanReason reason);
   void loss(Loss what, std::uint64_t count);
@@ -59,8 +62,14 @@ class Recorder {
  private:
   void emit(std::string_view line);
 
+  struct Told {
+    Access access = Access::kNone;
+    Timestamp at{};
+  };
+
   static constexpr std::size_t kMaxPending = 8u << 20;
   static constexpr std::size_t kRememberedSources = 8192;
+  static constexpr std::size_t kToldServers = 8192;
 
   mutable std::mutex mutex_;
   Metrics& metrics_;
@@ -71,6 +80,7 @@ class Recorder {
   std::uint64_t pending_lines_ = 0, dropped_lines_ = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(Loss::kCount)> losses_{};
   std::map<std::string, std::uint64_t> other_losses_;
+  std::map<ServerAddress, Told> told_;  ///< exposures
   std::atomic<std::uint64_t> requests_{0}, detections_{0};
 
   std::optional<EventFile> file_;  // main thread's

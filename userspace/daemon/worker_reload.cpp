@@ -5,6 +5,7 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/worker.hpp"
+#include "rules_loader/core_settings.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
@@ -62,7 +63,8 @@ void Worker::on_commit(std::uint32_t serial) {
   recorder_->set_prompt(boot_.config.events.prompt);
   answers_->set_config(boot_.config);
   const auto policy = policy_config(boot_.config);
-  for (const auto& thread : threads_) thread->reconfigure(rules_, policy);
+  const auto inside = inside_of(boot_.config);
+  for (const auto& thread : threads_) thread->reconfigure(rules_, policy, inside);
 }
 
 void Worker::on_reloaded(const guard::Note& note, const std::vector<UniqueFd>& fds) {

@@ -16,6 +16,7 @@
 #include "daemon/priority.hpp"
 #include "daemon/worker.hpp"
 #include "daemon/worker_paths.hpp"
+#include "rules_loader/core_settings.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
@@ -195,31 +196,20 @@ void Worker::open_store() {
 }
 
 PolicyConfig Worker::policy_config(const Config& config) const {
-  PolicyConfig p;
+  auto p = policy_settings(config);
   // Always as if enforcing: the desk turns decisions into observations, and can be told otherwise
   // while running.
   p.enforce = true;
-  p.threshold = config.block.threshold;
-  p.first_ban = config.block.first;
-  p.factor = config.block.factor;
-  p.max_ban = config.block.max;
-  p.require_proof = config.require_proof;
   return p;
 }
 
 PipelineConfig Worker::pipeline_config(unsigned thread) const {
-  const auto& c = boot_.config;
-  PipelineConfig p;
+  auto p = core_settings(boot_.config);
   const auto share = static_cast<std::uint32_t>(threads_.size());
-  p.bytes_per_request = c.capture.bytes_per_request;
-  p.limit_body_bytes = c.limits.body_bytes;
-  p.request_time = c.limits.request_time;
-  p.max_flows = std::max(1u, c.memory.max_flows / share);
-  p.max_sources = std::max(1u, c.memory.max_sources / share);
-  p.ipv6_prefix = c.block.ipv6_prefix;
-  p.require_proof = c.require_proof;
+  p.max_flows = std::max(1u, p.max_flows / share);
+  p.max_sources = std::max(1u, p.max_sources / share);
   p.key_hash_secret = secret_;
-  p.policy = policy_config(c);
+  p.policy = policy_config(boot_.config);
   p.policy.id_seed = monotonic_ns() * 0x9e3779b97f4a7c15ull + thread;
   return p;
 }

@@ -80,6 +80,8 @@ class Dataplane {
 
   Result<void> allow_put(const IpPrefix& prefix, const pw_allow_entry& entry);
   Result<void> allow_remove(const IpPrefix& prefix);
+  /// Entries that the never-block tables have room for, both families together.
+  std::uint32_t allow_capacity() const;
 
   const WorkerDescriptors& worker_descriptors() const;
   /// Flows whose client lies in `source`; reads the flow table, up to its size.
@@ -116,6 +118,9 @@ Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_
 /// Detaches our programs everywhere and removes the pins. Foreign programs are left alone.
 Result<unsigned> detach_everything(const std::string& pin_directory);
 Result<bool> pinned_enforcing(const std::string& pin_directory);
+/// The longest never-block entry around `address`, if any.
+Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,
+                                                   const IpAddress& address);
 
 /// Ends TCP sockets of this network namespace whose peer lies in `source` (SOCK_DESTROY), both
 /// address families. Returns how many.

@@ -114,6 +114,16 @@ Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& 
   return {};
 }
 
+std::uint32_t Dataplane::allow_capacity() const {
+  std::uint32_t room = 0;
+  for (const int fd : {state_->allow4.get(), state_->allow6.get()}) {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) room += info.max_entries;
+  }
+  return room;
+}
+
 Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
   const auto key = allow_key(prefix);
   const bool v4 = prefix.is_v4();

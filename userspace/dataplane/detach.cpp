@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "dataplane/dataplane.hpp"
@@ -121,6 +122,27 @@ Result<bool> pinned_enforcing(const std::string& pin_directory) {
   pw_settings settings{};
   if (bpf_map_lookup_elem(fd.get(), &zero, &settings) != 0) return fail(errno, "read " + path);
   return settings.enforcing != 0;
+}
+
+Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,
+                                                   const IpAddress& address) {
+  const bool v4 = address.is_v4();
+  const std::string path = versioned(pin_directory) + (v4 ? "/pw_allow_lpm4" : "/pw_allow_lpm6");
+  const UniqueFd fd{bpf_obj_get(path.c_str())};
+  if (!fd) return fail(errno, "no pinned state (" + path + ")");
+  pw_lpm_v4_key key4{};
+  pw_lpm_v6_key key6{};
+  key4.prefix_len = 32;
+  key6.prefix_len = 128;
+  std::memcpy(&key4.addr, address.bytes.data() + 12, 4);
+  std::memcpy(key6.addr, address.bytes.data(), 16);
+  const void* key = v4 ? static_cast<const void*>(&key4) : &key6;
+  pw_allow_entry entry{};
+  if (bpf_map_lookup_elem(fd.get(), key, &entry) != 0) {
+    if (errno == ENOENT) return std::optional<pw_allow_entry>{};
+    return fail(errno, "read " + path);
+  }
+  return std::optional{entry};
 }
 
 }  // namespace probewall

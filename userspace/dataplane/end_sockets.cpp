@@ -15,7 +15,10 @@
 namespace probewall {
 namespace {
 
-constexpr std::uint32_t kAllStatesButListen = 0xfff & ~(1u << TCP_LISTEN);
+/// Neither listeners nor what has ended already: TIME_WAIT only keeps the addresses from being
+/// reused too early, and serves nobody.
+constexpr std::uint32_t kConnected =
+    0xfff & ~(1u << TCP_LISTEN | 1u << TCP_TIME_WAIT | 1u << TCP_CLOSE);
 
 IpAddress peer_of(const inet_diag_msg& socket) {
   if (socket.idiag_family == AF_INET) return IpAddress::from_v4(ntohl(socket.id.idiag_dst[0]));
@@ -31,7 +34,7 @@ inet_diag_req_v2 tcp_request(std::uint8_t family) {
   inet_diag_req_v2 request{};
   request.sdiag_family = family;
   request.sdiag_protocol = IPPROTO_TCP;
-  request.idiag_states = kAllStatesButListen;
+  request.idiag_states = kConnected;
   return request;
 }
 

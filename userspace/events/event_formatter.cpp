@@ -236,17 +236,19 @@ std::string_view EventFormatter::unblock(Timestamp time, const IpPrefix& source,
   return end();
 }
 
-std::string_view EventFormatter::exposure(Timestamp time, const IpAddress& server,
-                                          std::uint16_t port, Impl impl,
-                                          std::string_view evidence) {
-  begin(time, "exposure", nullptr);
+std::string_view EventFormatter::exposure(const Exposure& e) {
+  begin(e.time, "exposure", &e.source);
   key("server");
   line_ += '"';
-  append_ip(line_, server);
+  append_ip(line_, e.server);
   line_ += '"';
-  number("port", port);
-  word("impl", to_string(impl));
-  text("evidence", evidence, kHeaderLimit);
+  number("port", e.port);
+  word("impl", to_string(e.impl));
+  word("access", to_string(e.access));
+  text("evidence", e.evidence(), kPathLimit);
+  number("request", e.request_id);
+  number("status", static_cast<std::uint64_t>(e.status));
+  word("fix", exposure_advice(e.impl));
   return end();
 }
 

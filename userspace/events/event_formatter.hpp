@@ -48,8 +48,7 @@ class EventFormatter {
   std::string_view decision(const Decision& decision, const DecisionOutcome& outcome = {});
   /// `why`: "expired", "operator" or "flushed".
   std::string_view unblock(Timestamp time, const IpPrefix& source, std::string_view why);
-  std::string_view exposure(Timestamp time, const IpAddress& server, std::uint16_t port, Impl impl,
-                            std::string_view evidence);
+  std::string_view exposure(const Exposure& exposure);
   /// `what`: to_string(Loss), or a name of the caller's for losses outside the core.
   std::string_view loss(Timestamp time, std::string_view what, std::uint64_t count);
   std::string_view summary(const ReplaySummary& summary);

@@ -25,8 +25,8 @@ const std::array<const char*, PW_ORIGIN_COUNT> kOrigins{"detector", "feed", "fle
 const std::array<const char*, static_cast<std::size_t>(UnbanReason::kCount)> kUnbanReasons{
     "operator", "expired", "flushed"};
 const std::array<const char*, static_cast<std::size_t>(MapName::kCount)> kMaps{
-    "block_v4", "block_v6", "block_prefix_v4", "block_prefix_v6",
-    "block",    "allow",    "flows",           "sources"};
+    "block_v4", "block_v6", "block_prefix_v4", "block_prefix_v6", "block",
+    "allow",    "flows",    "sources",         "servers"};
 const std::array<const char*, static_cast<std::size_t>(EventOutput::kCount)> kOutputs{"file",
                                                                                       "socket"};
 

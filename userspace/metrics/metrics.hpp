@@ -37,6 +37,7 @@ enum class MapName : std::uint8_t {
   kAllow,
   kFlows,
   kSources,
+  kServers,
   kCount
 };
 /// Label values of events_dropped_total and events_written_total.

@@ -12,8 +12,12 @@ namespace {
 Result<std::vector<RuleText>> read_directory(const std::string& directory) {
   std::error_code error;
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator{directory, error}) {
-    if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
+  if (std::filesystem::is_regular_file(directory, error)) {
+    paths.push_back(directory);
+  } else {
+    for (const auto& entry : std::filesystem::directory_iterator{directory, error}) {
+      if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
+    }
   }
   if (error) return fail(error.value(), "read rules from " + directory);
   if (paths.empty())

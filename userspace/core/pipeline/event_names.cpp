@@ -64,6 +64,8 @@ const char* to_string(Loss l) {
       return "http2";
     case Loss::kResponseUnmatched:
       return "response_unmatched";
+    case Loss::kServerEvicted:
+      return "server_evicted";
     case Loss::kCount:
       break;
   }

@@ -47,7 +47,9 @@ class Pipeline::Impl final : public AssemblerSink {
         sources_(rules_, policy_config_, config.max_sources),
         policy_(policy_config_),
         recent_(kRecentRequests),
-        assembler_(assembler_config(config), *this) {}
+        assembler_(assembler_config(config), *this) {
+    servers_.set_inside(config.inside);
+  }
 
   void on_request(Request&& request) override;
   void on_response(Response&& response) override;
@@ -60,6 +62,9 @@ class Pipeline::Impl final : public AssemblerSink {
     const std::uint64_t evicted = sources_.evicted();
     if (evicted > evicted_seen_) sink_.on_loss(Loss::kSourceEvicted, evicted - evicted_seen_);
     evicted_seen_ = evicted;
+    const std::uint64_t servers = servers_.evicted();
+    if (servers > servers_evicted_) sink_.on_loss(Loss::kServerEvicted, servers - servers_evicted_);
+    servers_evicted_ = servers;
   }
   void set_rules(std::shared_ptr<const RuleSet> rules) {
     rules_ = std::move(rules);
@@ -75,10 +80,12 @@ class Pipeline::Impl final : public AssemblerSink {
   std::unique_ptr<SourceTable> unproven_;  ///< made when first needed
   Policy policy_;
   RecentRequests recent_;
+  ServerRegistry servers_;
   RequestAssembler assembler_;
   std::uint64_t requests_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t evicted_seen_ = 0;
+  std::uint64_t servers_evicted_ = 0;
 
  private:
   void count_unproven(const Request& request);
@@ -99,6 +106,9 @@ void Pipeline::Impl::on_request(Request&& request) {
 
 void Pipeline::Impl::on_response(Response&& response) {
   sink_.on_response(response);
+  if (const Request* asked = recent_.find(response.request_id)) {
+    if (const auto exposure = servers_.on_response(*asked, response)) sink_.on_exposure(*exposure);
+  }
   const Verdict verdict = sources_.on_response(response);
   if (verdict.detections.empty()) return;
   const Request* last = recent_.find(response.request_id);
@@ -162,6 +172,18 @@ void Pipeline::set_policy(const PolicyConfig& policy) {
   impl_->policy_.reconfigure(policy);
 }
 
+void Pipeline::set_inside(const std::vector<IpPrefix>& inside) {
+  impl_->servers_.set_inside(inside);
+}
+
+std::vector<ServerReport> Pipeline::servers(Timestamp now) const {
+  return impl_->servers_.list(now);
+}
+
+std::vector<ServerAddress> Pipeline::exposed_servers(Timestamp now) const {
+  return impl_->servers_.exposed(now);
+}
+
 void Pipeline::restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last) {
   impl_->policy_.restore_history(source, bans, last);
 }
@@ -180,6 +202,7 @@ PipelineStats Pipeline::stats() const {
   s.sources_active = impl_->sources_.size();
   s.requests_total = impl_->requests_;
   s.records_total = impl_->records_;
+  s.servers_known = impl_->servers_.size();
   return s;
 }
 

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/events.hpp"
 #include "core/policy/policy.hpp"
 #include "core/rules/rule_set.hpp"
+#include "core/servers/server_registry.hpp"
 #include "probewall/bytes.hpp"
 #include "probewall/time.hpp"
 
@@ -26,6 +28,7 @@ struct PipelineConfig {
   unsigned ipv6_prefix = 64;
   bool require_proof = true;
   std::array<std::uint8_t, 16> key_hash_secret{};  ///< keys the hash of API keys
+  std::vector<IpPrefix> inside;  ///< whose use without a key is no exposure of a server
   PolicyConfig policy;
 };
 
@@ -36,6 +39,7 @@ struct PipelineStats {
   std::uint64_t flows_total = 0;
   std::uint64_t requests_total = 0;
   std::uint64_t records_total = 0;
+  std::uint64_t servers_known = 0;
 };
 
 /// One worker's core. Not thread-safe; owns all its state, every table bounded by `config`.
@@ -56,6 +60,7 @@ class Pipeline {
   void set_rules(std::shared_ptr<const RuleSet> rules);
   /// Threshold and ban lengths from now on; scores and history stay.
   void set_policy(const PolicyConfig& policy);
+  void set_inside(const std::vector<IpPrefix>& inside);
   /// Tells policy how many bans a source had before (restored from storage).
   void restore_history(const IpPrefix& source, std::uint32_t bans, Timestamp last);
   /// The operator lifted the ban: the source is not banned, and its score begins anew (otherwise
@@ -70,6 +75,9 @@ class Pipeline {
   SourceReport report(const IpPrefix& source, Timestamp now) const;
   /// The most suspicious sources, at most `n`, highest score first.
   std::vector<SourceReport> top_sources(std::size_t n, Timestamp now) const;
+  /// Servers whose answers were seen, in no order.
+  std::vector<ServerReport> servers(Timestamp now) const;
+  std::vector<ServerAddress> exposed_servers(Timestamp now) const;
 
  private:
   class Impl;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// `rules test`: requests and sessions from a file, judged by the built program.
+#include "unit/cli_run.hpp"
+
+namespace probewall {
+namespace {
+
+using test::CliResult;
+using test::TempDirectory;
+
+constexpr const char* kRules = R"(rules:
+  - id: secret-path
+    description: asks for the secret
+    aims: [open-access]
+    score: 60
+    when: {path: /secret}
+  - id: refused-secret
+    description: and was refused
+    aims: [open-access]
+    score: 50
+    when: {path: /secret}
+    answer: {status: [401]}
+  - id: quiet
+    description: only watched
+    aims: [open-access]
+    score: 70
+    shadow: true
+    when: {path: /secret}
+)";
+
+class CliRules : public testing::Test {
+ protected:
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream{directory_.file(name), std::ios::binary} << text;
+    return directory_.file(name);
+  }
+  CliResult run(const std::string& text, const std::string& arguments = "--json") {
+    return test::run_cli(directory_, "rules test " + write("t", text) + " --rules " +
+                                         write("r.yaml", kRules) + " " + arguments);
+  }
+  TempDirectory directory_;
+};
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_F(CliRules, RawRequestShowsItsRulesAndTheScore) {
+  const auto result = run("GET /secret HTTP/1.1\r\nHost: a\r\n\r\n", "");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "+60  secret-path: asks for the secret")) << result.out;
+  EXPECT_TRUE(contains(result.out, "(70)  quiet")) << result.out;
+  EXPECT_TRUE(contains(result.out, "Not blocked: 60 of 100 points.")) << result.out;
+}
+
+TEST_F(CliRules, RequestTypedInAnEditorIsSentAsAClientWould) {
+  const auto result = run("POST /secret HTTP/1.1\nHost: a\n\n{\"model\":\"m\"}\n", "--json");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, R"("path":"/secret")")) << result.out;
+  EXPECT_TRUE(contains(result.out, R"("model":"m")")) << result.out;
+  EXPECT_TRUE(contains(result.out, "sent as CRLF, with Content-Length")) << result.out;
+}
+
+TEST_F(CliRules, PipelinedRequestsAreJudgedOneByOne) {
+  const std::string one = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  const auto result = run(one + "GET /secret HTTP/1.1\r\nHost: a\r\n\r\n");
+
+  EXPECT_TRUE(contains(result.out, R"("path":"/a")")) << result.out;
+  EXPECT_TRUE(contains(result.out, R"("rule":"secret-path")")) << result.out;
+}
+
+TEST_F(CliRules, SessionIsBlockedByTheAnswerThatCompletesTheEvidence) {
+  const auto result =
+      run(R"({"id":"s1","label":"probe","requests":[)"
+          R"({"t":0,"method":"GET","path":"/","headers":[["Host","a"]],"resp_status":200},)"
+          R"({"t":1,"method":"GET","path":"/secret","headers":[["Host","a"]],"resp_status":401},)"
+          R"({"t":2,"method":"GET","path":"/","headers":[["Host","a"]],"resp_status":200}]})"
+          "\n");
+
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, R"("blocked":1)")) << result.out;
+  EXPECT_TRUE(
+      contains(result.out, R"("rule":"refused-secret","points":50,"shadow":false,"on":"answer")"))
+      << result.out;
+  EXPECT_TRUE(contains(result.out, R"("decision":{"action":"block","request":2,"seconds":600)"))
+      << result.out;
+}
+
+TEST_F(CliRules, EachSessionIsASourceOfItsOwn) {
+  const std::string session =
+      R"({"id":"s","requests":[{"method":"GET","path":"/secret","headers":[]}]})"
+      "\n";
+
+  const auto result = run(session + session);
+
+  EXPECT_TRUE(contains(result.out, R"("blocked":0)")) << result.out;
+}
+
+TEST_F(CliRules, UnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {
+  const auto result = run("\n{\"id\":\"s\",\"reqests\":[]}\n");
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(contains(result.err, "/t:2: unknown key 'reqests'; did you mean 'requests'?"))
+      << result.err;
+}
+
+TEST_F(CliRules, MistakeInsideARequestNamesTheRequest) {
+  const auto result =
+      run(R"({"requests":[{"method":"GET","path":"/"},{"method":"GET","paht":"/"}]})");
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(contains(result.err, "/t:1: request 2: unknown key 'paht'; did you mean 'path'?"))
+      << result.err;
+}
+
+TEST_F(CliRules, TextThatIsNeitherRequestNorSessionIsRefused) {
+  for (const char* text : {"hello", "", "{not json}", "{\"requests\":[]}"}) {
+    const auto result = run(text);
+    EXPECT_EQ(result.status, 1) << text;
+    EXPECT_TRUE(contains(result.err, "/t:1: ")) << result.err;
+  }
+}
+
+TEST_F(CliRules, BadRuleFileIsNamedWithItsLine) {
+  const auto rules = write("bad.yaml", "rules:\n  - id: a\n    whem: {path: /}\n");
+
+  const auto result = test::run_cli(
+      directory_, "rules test " + write("t", "GET / HTTP/1.1\r\n\r\n") + " --rules " + rules);
+
+  EXPECT_EQ(result.status, 5);
+  EXPECT_TRUE(contains(result.err, "bad.yaml:3")) << result.err;
+  EXPECT_TRUE(contains(result.err, "'when'")) << result.err;
+}
+
+}  // namespace
+}  // namespace probewall

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/servers/server_registry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/http/text.hpp"
+#include "core/servers/model_names.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr Duration kHolds = std::chrono::hours{7 * 24};
+constexpr Duration kTellAgain = std::chrono::hours{24};
+constexpr Duration kTellBegun = std::chrono::minutes{10};
+constexpr std::size_t kTextBytes = 200;
+
+std::size_t index_of(Access access) { return static_cast<std::size_t>(access); }
+
+bool is_generation(Api api) {
+  switch (api) {
+    case Api::kChatCompletions:
+    case Api::kCompletions:
+    case Api::kResponses:
+    case Api::kEmbeddings:
+    case Api::kOllamaGenerate:
+    case Api::kOllamaChat:
+    case Api::kAnthropicMessages:
+    case Api::kGemini:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Reading what runs is no management; loading, making and deleting models is.
+bool changes_models(const Request& r) {
+  return r.head.method != "GET" && r.head.method != "HEAD" && !r.head.path.ends_with("/show");
+}
+
+Access asked_for(const Request& r) {
+  if (r.head.method == "OPTIONS" || r.head.method == "HEAD") return Access::kInformation;
+  if (is_generation(r.api))
+    return r.head.method == "GET" ? Access::kInformation : Access::kGeneration;
+  if (r.api == Api::kModels) return Access::kModels;
+  if (r.api == Api::kOllamaManage) return changes_models(r) ? Access::kManagement : Access::kModels;
+  if (r.api == Api::kMcp) return Access::kTools;
+  if (r.impl == Impl::kRay && r.api == Api::kInfo && r.head.path.starts_with("/api/jobs"))
+    return Access::kManagement;
+  return r.api == Api::kInfo ? Access::kInformation : Access::kNone;
+}
+
+/// The body's beginning, without the size of its first chunk and white space.
+std::string_view body_of(const Response& response) {
+  const std::string_view all = response.head_and_body_prefix;
+  const auto blank = all.find("\r\n\r\n");
+  if (blank == std::string_view::npos) return {};
+  auto body = all.substr(blank + 4);
+  const auto digits = body.find_first_not_of("0123456789abcdefABCDEF");
+  if (digits != 0 && digits != std::string_view::npos && body.substr(digits).starts_with("\r\n"))
+    body.remove_prefix(digits + 2);
+  const auto first = body.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos ? std::string_view{} : body.substr(first);
+}
+
+/// Data for programs: a web page that answers every path with 200 gives nothing away.
+bool is_data(const Response& response) {
+  const std::string_view all = response.head_and_body_prefix;
+  const auto body = body_of(response);
+  if (body.starts_with("{\"error\"") || body.starts_with("{ \"error\"")) return false;
+  if (body.starts_with('{') || body.starts_with('[') || body.starts_with("data:") ||
+      body.starts_with("event:"))
+    return true;
+  if (!body.empty()) return false;
+  const auto head = all.substr(0, all.find("\r\n\r\n"));
+  for (std::size_t at = 0; at < head.size();) {
+    const auto end = std::min(head.find("\r\n", at), head.size());
+    const auto line = head.substr(at, end - at);
+    at = end + 2;
+    if (line.size() < 13 || !equals_lower(line.substr(0, 13), "content-type:")) continue;
+    return line.find("json") != std::string_view::npos ||
+           line.find("event-stream") != std::string_view::npos;
+  }
+  return false;
+}
+
+bool is_product(Impl impl) {
+  return impl != Impl::kUnknown && impl != Impl::kOther && impl != Impl::kOpenAi;
+}
+
+}  // namespace
+
+std::optional<Exposure> ServerRegistry::on_response(const Request& request,
+                                                    const Response& response) {
+  if (response.status < 200 || request.decoy || request.conflicting) return std::nullopt;
+  const bool ok = response.status < 300;
+  const bool refusal = response.status == 401 || response.status == 403;
+  const ServerAddress address{request.flow.server, request.flow.server_port};
+  // What is no LLM server's answer makes no entry.
+  if (request.api == Api::kNone && response.impl == Impl::kUnknown && !servers_.contains(address))
+    return std::nullopt;
+  Server& server = at(address, response.time);
+  ++server.known.answers;
+  const bool data = ok && is_data(response);
+  learn_product(server, request, response, data);
+  learn_models(server, request, response, data);
+  if (request.head.auth != AuthKind::kNone) return std::nullopt;
+  const Access asked = asked_for(request);
+  if (refusal) refused(server, asked);
+  if (!data || asked == Access::kNone || inside_.contains(request.flow.client)) return std::nullopt;
+  ++server.known.open_answers;
+  Exposure found;
+  found.time = response.time;
+  found.server = address.address;
+  found.port = address.port;
+  found.impl = server.known.impl;
+  found.access = asked;
+  found.source = request.source;
+  found.request_id = request.id;
+  found.method = request.head.method.substr(0, 16);
+  found.path = request.head.path.substr(0, kTextBytes);
+  found.model = request.llm.model.substr(0, kModelNameBytes);
+  found.status = response.status;
+  return note(server, std::move(found));
+}
+
+std::optional<Exposure> ServerRegistry::note(Server& server, Exposure found) {
+  const Timestamp now = found.time;
+  const bool began = worst(server, now) == nullptr;
+  if (began) server.known.exposed_since = now;
+  // Only now: an older model list counts again, too, and would look like an exposure that went on.
+  if (found.access == Access::kGeneration) server.refuses_generation = false;
+  server.evidence[index_of(found.access)] = std::move(found);
+  const Exposure* in_force = worst(server, now);
+  if (in_force == nullptr) return std::nullopt;
+  // Who gets now a refusal and now an answer must not fill the log.
+  const Duration quiet = began ? kTellBegun : kTellAgain;
+  if (in_force->access <= server.told && now - server.told_at < quiet) return std::nullopt;
+  server.told = in_force->access;
+  server.told_at = now;
+  return *in_force;
+}
+
+const Exposure* ServerRegistry::worst(const Server& server, Timestamp now) {
+  for (auto level = index_of(Access::kManagement); level >= index_of(Access::kModels); --level) {
+    const auto& evidence = server.evidence[level];
+    if (!evidence || now - evidence->time > kHolds) continue;
+    // Several servers show their models to everybody, key or not.
+    if (level == index_of(Access::kModels) && server.refuses_generation) continue;
+    return &*evidence;
+  }
+  return nullptr;
+}
+
+void ServerRegistry::refused(Server& server, Access asked) {
+  ++server.known.refusals;
+  server.evidence[index_of(asked)].reset();
+  if (asked == Access::kGeneration) server.refuses_generation = true;
+}
+
+void ServerRegistry::learn_product(Server& server, const Request& request, const Response& response,
+                                   bool data) {
+  if (is_product(response.impl)) {
+    server.known.impl = response.impl;
+    server.product_shown = true;
+  } else if (data && !server.product_shown && is_product(request.impl)) {
+    server.known.impl = request.impl;
+  }
+}
+
+void ServerRegistry::learn_models(Server& server, const Request& request, const Response& response,
+                                  bool data) {
+  auto& models = server.known.models;
+  const auto& asked = request.llm.model;
+  if (response.status == 404 && !asked.empty() && is_generation(request.api)) {
+    std::erase(models, asked);
+    return;
+  }
+  if (!data) return;
+  if (request.api == Api::kModels) {
+    auto read = read_model_names(body_of(response), kMaxModels);
+    if (read.names.empty()) return;
+    if (read.whole) models.clear();
+    server.listed = read.whole;
+    for (auto& name : read.names) {
+      if (std::find(models.begin(), models.end(), name) == models.end() &&
+          models.size() < kMaxModels)
+        models.push_back(std::move(name));
+    }
+    server.known.models_cut = !read.whole;
+    return;
+  }
+  // A server with one model answers whatever name is asked for: its own list is the truth.
+  if (server.listed || asked.empty() || asked.size() > kModelNameBytes) return;
+  if (!is_generation(request.api)) return;
+  if (std::find(models.begin(), models.end(), asked) != models.end()) return;
+  if (models.size() < kMaxModels) {
+    models.push_back(asked);
+  } else {
+    server.known.models_cut = true;
+  }
+}
+
+ServerRegistry::Server& ServerRegistry::at(const ServerAddress& address, Timestamp now) {
+  auto found = servers_.find(address);
+  if (found == servers_.end()) {
+    if (servers_.size() >= kMaxServers) {
+      servers_.erase(order_.front());
+      order_.pop_front();
+      ++evicted_;
+    }
+    auto made = std::make_unique<Server>();
+    made->known.server = address;
+    made->known.first_seen = now;
+    made->place = order_.insert(order_.end(), address);
+    found = servers_.emplace(address, std::move(made)).first;
+  } else {
+    order_.splice(order_.end(), order_, found->second->place);
+  }
+  found->second->known.last_seen = now;
+  return *found->second;
+}
+
+std::vector<ServerReport> ServerRegistry::list(Timestamp now) const {
+  std::vector<ServerReport> out;
+  out.reserve(servers_.size());
+  for (const auto& [address, server] : servers_) {
+    out.push_back(server->known);
+    if (const Exposure* exposure = worst(*server, now)) {
+      out.back().exposed = *exposure;
+      out.back().exposed->impl = server->known.impl;
+    }
+  }
+  return out;
+}
+
+std::vector<ServerAddress> ServerRegistry::exposed(Timestamp now) const {
+  std::vector<ServerAddress> out;
+  for (const auto& [address, server] : servers_) {
+    if (worst(*server, now) != nullptr) out.push_back(address);
+  }
+  return out;
+}
+
+}  // namespace probewall
