@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/rules/prebuilt.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -45,7 +47,8 @@ const std::vector<std::string>& method_words() {
 
 std::unique_ptr<RuleSet::Compiled> Compiler::compile(const std::vector<RuleText>& texts,
                                                      const std::vector<std::string>& disabled,
-                                                     const std::vector<std::string>& shadow) {
+                                                     const std::vector<std::string>& shadow,
+                                                     PatternDatabase::Target target) {
   out_ = std::make_unique<RuleSet::Compiled>();
   std::vector<File> files;
   for (const RuleText& text : texts) {
@@ -61,7 +64,7 @@ std::unique_ptr<RuleSet::Compiled> Compiler::compile(const std::vector<RuleText>
   for (file_index_ = 0; file_index_ < files.size(); ++file_index_) add_rules(files[file_index_]);
   finish_facts();
   apply_choice(disabled, shadow);
-  build_databases(files);
+  build_databases(files, target);
   return std::move(out_);
 }
 
@@ -281,11 +284,12 @@ void Compiler::apply_choice(const std::vector<std::string>& disabled,
   }
 }
 
-void Compiler::build_databases(const std::vector<File>& files) {
+void Compiler::build_databases(const std::vector<File>& files, PatternDatabase::Target target) {
   for (std::size_t s = 0; s < kSubjects; ++s) {
     PatternDatabase::Bad bad;
     SubjectPatterns& subject = out_->subjects[s];
-    if (subject.db.compile(regexes_[s], &bad)) continue;
+    if (subject.db.deserialise(find_prebuilt(prebuilt_key(regexes_[s])))) continue;
+    if (subject.db.compile(regexes_[s], &bad, target)) continue;
     const PatternInfo& pattern = subject.patterns[bad.index];
     throw CompileError{
         fmt::format("{}:{}: bad pattern: {}", files[pattern.file].name, pattern.line, bad.message)};

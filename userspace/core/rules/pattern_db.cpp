@@ -5,6 +5,7 @@
 #include <hs.h>
 
 #include <cassert>
+#include <cstdlib>
 
 namespace probewall::rules {
 namespace {
@@ -41,7 +42,7 @@ std::string pattern_to_regex(std::string_view pattern, bool whole) {
   return out;
 }
 
-bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad) {
+bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad, Target target) {
   db_.reset();
   if (regexes.empty()) return true;
   std::vector<const char*> expressions;
@@ -54,8 +55,11 @@ bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad)
   }
   hs_database_t* db = nullptr;
   hs_compile_error_t* error = nullptr;
+  // A platform without named features is the oldest processor the library runs on.
+  const hs_platform_info_t any_machine{HS_TUNE_FAMILY_GENERIC, 0, 0, 0};
   if (hs_compile_multi(expressions.data(), flags.data(), ids.data(),
-                       static_cast<unsigned>(regexes.size()), HS_MODE_BLOCK, nullptr, &db,
+                       static_cast<unsigned>(regexes.size()), HS_MODE_BLOCK,
+                       target == Target::kAnyMachine ? &any_machine : nullptr, &db,
                        &error) != HS_SUCCESS) {
     bad->index = error->expression < 0 ? 0 : static_cast<std::size_t>(error->expression);
     bad->message = error->message;
@@ -64,6 +68,24 @@ bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad)
   }
   db_.reset(db);
   return true;
+}
+
+bool PatternDatabase::deserialise(std::string_view bytes) {
+  hs_database_t* db = nullptr;
+  if (bytes.empty() || hs_deserialize_database(bytes.data(), bytes.size(), &db) != HS_SUCCESS) {
+    return false;
+  }
+  db_.reset(db);
+  return true;
+}
+
+std::string PatternDatabase::serialise() const {
+  char* bytes = nullptr;
+  std::size_t size = 0;
+  if (empty() || hs_serialize_database(db_.get(), &bytes, &size) != HS_SUCCESS) return {};
+  std::string out{bytes, size};
+  std::free(bytes);  // the library's default allocator is malloc
+  return out;
 }
 
 void PatternDatabase::reserve(HsScratch& scratch) const {

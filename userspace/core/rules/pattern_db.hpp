@@ -32,9 +32,15 @@ class PatternDatabase {
     std::string message;
   };
 
+  /// Which processors the database is made for.
+  enum class Target : std::uint8_t { kThisMachine, kAnyMachine };
+
   /// Ids given out by scan() are indexes into `regexes`. All match without case, `.` any byte.
   /// Returns false and fills `bad` when one does not compile.
-  bool compile(const std::vector<std::string>& regexes, Bad* bad);
+  bool compile(const std::vector<std::string>& regexes, Bad* bad, Target target);
+  /// Takes what serialise() gave; false when this machine or library version cannot use it.
+  bool deserialise(std::string_view bytes);
+  std::string serialise() const;  ///< "" when empty()
   bool empty() const { return db_ == nullptr; }
   /// Grows `scratch` until it serves this database too. One scratch per thread.
   void reserve(HsScratch& scratch) const;
