@@ -164,6 +164,10 @@ class Judge {
         ("HTTP/1.1 " + std::to_string(step.status) + " X\r\n\r\n" + step.answer).substr(0, 1024);
     Verdict after = table.on_response(response);
     note(after, policy.decide(after, response, &request));
+    if (after.detections.empty()) {  // what explains the score came with the request
+      after.reasons = verdict.reasons;
+      after.aims = verdict.aims;
+    }
     after.detections.insert(after.detections.begin(), verdict.detections.begin(),
                             verdict.detections.end());
     return after;

@@ -33,8 +33,15 @@ int run(const std::string& out, const std::vector<std::string>& paths) {
   Compiler compiler;
   const auto compiled = compiler.compile(files, {}, {}, PatternDatabase::Target::kAnyMachine);
   for (std::size_t s = 0; s < kSubjects; ++s) {
-    const std::string bytes = compiled->subjects[s].db.serialise();
-    if (!bytes.empty()) append_prebuilt(blob, prebuilt_key(compiler.regexes()[s]), bytes);
+    using Lines = PatternDatabase::Lines;
+    const std::vector<std::string>& regexes = compiler.regexes()[s];
+    const SubjectPatterns& subject = compiled->subjects[s];
+    if (!subject.db.empty()) {
+      append_prebuilt(blob, prebuilt_key(regexes, Lines::kOne), subject.db.serialise());
+    }
+    if (!subject.joined.empty()) {
+      append_prebuilt(blob, prebuilt_key(regexes, Lines::kMany), subject.joined.serialise());
+    }
   }
   std::ofstream file(out, std::ios::binary);
   file << blob;

@@ -75,8 +75,8 @@ PrebuiltKey prebuilt_key(std::string_view text) {
           hash_bytes(text.data(), text.size(), ~kFormat)};
 }
 
-PrebuiltKey prebuilt_key(const std::vector<std::string>& regexes) {
-  std::string all = "patterns";
+PrebuiltKey prebuilt_key(const std::vector<std::string>& regexes, PatternDatabase::Lines lines) {
+  std::string all = lines == PatternDatabase::Lines::kMany ? "lines" : "patterns";
   for (const std::string& regex : regexes) {
     all += '\0';
     all += regex;

@@ -5,12 +5,11 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/rules/pattern_db.hpp"
 #include "core/rules/yaml_node.hpp"
 
 namespace probewall::rules {
@@ -18,14 +17,9 @@ namespace probewall::rules {
 /// Says which input an entry was made from.
 using PrebuiltKey = std::array<std::uint64_t, 2>;
 PrebuiltKey prebuilt_key(std::string_view text);
-PrebuiltKey prebuilt_key(const std::vector<std::string>& regexes);
+PrebuiltKey prebuilt_key(const std::vector<std::string>& regexes, PatternDatabase::Lines lines);
 
-/// One entry; `bytes` lives as long as the program.
-struct Prebuilt {
-  PrebuiltKey key{};
-  std::string_view bytes;
-};
-/// Entries of the container that tools/build_rules wrote (generated); empty in that tool itself.
+/// The container that build_rules wrote (generated); empty in that tool itself.
 std::string_view prebuilt_blob();
 
 /// The entry with that key, empty when there is none.

@@ -18,6 +18,7 @@ add_library(probewall_rule_language OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/compile_conditions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compiler.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pattern_db.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/plan.cpp
   ${CMAKE_CURRENT_LIST_DIR}/prebuilt.cpp
   ${CMAKE_CURRENT_LIST_DIR}/words.cpp
   ${CMAKE_CURRENT_LIST_DIR}/yaml_node.cpp)
@@ -54,7 +55,10 @@ set_source_files_properties(${probewall_prebuilt_cpp} PROPERTIES OBJECT_DEPENDS 
 target_sources(probewall_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/body_fields.cpp
   ${CMAKE_CURRENT_LIST_DIR}/evaluate.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fact_hashes.cpp
   ${CMAKE_CURRENT_LIST_DIR}/features.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/key_table.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/prompt_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/rule_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/server_table.cpp
   ${CMAKE_CURRENT_LIST_DIR}/source_list.cpp
