@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What answers give away about the server that wrote them.
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "core/http/text.hpp"
 #include "core/llm/classify.hpp"
@@ -79,6 +81,7 @@ struct MarkerIndex {
 
   static constexpr std::size_t bucket(std::uint32_t four) { return (four * 0x9E3779B1u) >> 22; }
 
+  static_assert(std::endian::native == std::endian::little, "first bytes are the lowest");
   explicit constexpr MarkerIndex(const Marker (&markers)[N]) {
     for (std::size_t m = N; m > 0; --m) {  // so that a bucket's markers are in their order
       std::uint32_t bytes = 0;
@@ -101,9 +104,7 @@ Impl find_marker(std::string_view text, const Marker (&markers)[N], const Marker
   std::size_t best = N + 1;
   for (std::size_t pos = 0; pos + 4 <= text.size(); ++pos) {
     std::uint32_t four = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-      four |= std::uint32_t{static_cast<unsigned char>(text[pos + i])} << (8 * i);
-    }
+    std::memcpy(&four, text.data() + pos, sizeof four);
     four |= 0x20202020u;
     for (std::size_t m = index.first[index.bucket(four)]; m != 0 && m < best; m = index.next[m]) {
       const std::string_view wanted = markers[m - 1].text;

@@ -85,6 +85,7 @@ std::string_view auth_style(const Request& request) {
 
 void FeatureReader::use(const RuleSet::Compiled& rules) {
   rules_ = &rules;
+  remembered_.assign(kRemembered, Remembered{});
   for (const SubjectPatterns& subject : rules.subjects) {
     subject.db.reserve(scratch_);
     subject.joined.reserve(scratch_);
@@ -106,15 +107,37 @@ void FeatureReader::narrow(Subject subject, std::size_t labels_before, Features&
     for (std::size_t w = 0; w < row_.size(); ++w) row_[w] |= label[w];
   }
   keep_only(f.candidates, row_);
+  for (std::size_t i = labels_before; i < f.labels.list().size(); ++i) {
+    drop(f.candidates, plan.labels_refused.row(f.labels.list()[i]));
+  }
+}
+
+/// Clients and scanners alike repeat their paths, user agents and models.
+const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std::string_view text) {
+  const std::uint64_t hash =
+      hash_bytes(text.data(), text.size(), static_cast<std::uint64_t>(subject) + 1);
+  const bool short_text = text.size() <= kMaxRemembered;
+  Remembered& entry = short_text ? remembered_[hash % kRemembered] : unremembered_;
+  if (short_text && entry.hash == hash && entry.subject == subject && entry.text == text) {
+    return entry.labels;
+  }
+  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(subject)];
+  matched_.clear();
+  patterns.db.scan(text, scratch_.get(), matched_);
+  entry.labels.clear();
+  for (const std::uint32_t id : matched_) entry.labels.push_back(patterns.patterns[id].label);
+  entry.hash = hash;
+  entry.subject = subject;
+  entry.text.assign(short_text ? text : std::string_view{});
+  return entry.labels;
 }
 
 void FeatureReader::scan(Subject subject, std::string_view text, Features& f) {
   if (!wanted(subject, f)) return;
-  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(subject)];
   const std::size_t before = f.labels.list().size();
-  matched_.clear();
-  patterns.db.scan(text, scratch_.get(), matched_);
-  for (const std::uint32_t id : matched_) f.labels.set(patterns.patterns[id].label);
+  if (!text.empty()) {
+    for (const std::uint32_t label : labels_in(subject, text)) f.labels.set(label);
+  }
   narrow(subject, before, f);
 }
 
@@ -194,6 +217,7 @@ void FeatureReader::narrow_by_needs(const Needs& needs, std::uint64_t present, F
   for (; present != 0; present &= present - 1) {
     const auto thing = needs.things.row(static_cast<std::size_t>(__builtin_ctzll(present)));
     for (std::size_t w = 0; w < row_.size(); ++w) row_[w] |= thing[w];
+    drop(f.candidates, needs.refused.row(static_cast<std::size_t>(__builtin_ctzll(present))));
   }
   keep_only(f.candidates, row_);
 }

@@ -89,6 +89,19 @@ class FeatureReader {
   void narrow_by_needs(const Needs& needs, std::uint64_t present, Features& f);
   void read_prompt(const Request& request, Features& f);
 
+  /// A short text and the labels of what matched it, so that it is scanned once.
+  struct Remembered {
+    std::uint64_t hash = 0;
+    Subject subject = Subject::kPath;
+    std::string text;
+    std::vector<std::uint32_t> labels;
+  };
+  static constexpr std::size_t kRemembered = 1024;
+  static constexpr std::size_t kMaxRemembered = 256;  ///< bytes: bounds the memory
+  const std::vector<std::uint32_t>& labels_in(Subject subject, std::string_view text);
+
+  std::vector<Remembered> remembered_;
+  Remembered unremembered_;
   const RuleSet::Compiled* rules_ = nullptr;
   HsScratch scratch_;
   std::vector<std::uint32_t> matched_;

@@ -86,6 +86,23 @@ bool asks_for(const RuleSet::Compiled& rules, const Condition& c, Subject subjec
                      [&](const Condition& child) { return asks_for(rules, child, subject); });
 }
 
+bool is_mask_test(Test test) {
+  return test == Test::kAuth || test == Test::kMethod || test == Test::kApi ||
+         test == Test::kProduct;
+}
+
+/// A condition as the list of what must all hold.
+void flatten(const Condition& c, std::vector<const Condition*>& out) {
+  if (c.test != Test::kAll) return out.push_back(&c);
+  for (const Condition& child : c.children) flatten(child, out);
+}
+
+/// The one that a chain of single-child kAll and kAny wraps.
+const Condition& unwrap(const Condition& c) {
+  const bool wrapper = (c.test == Test::kAll || c.test == Test::kAny) && c.children.size() == 1;
+  return wrapper ? unwrap(c.children.front()) : c;
+}
+
 bool status_possible(const Condition& c, std::uint32_t status) {
   const auto listed = [&](const Condition& x) {
     for (std::size_t i = 0; i + 1 < x.list.size(); i += 2) {
@@ -127,6 +144,8 @@ class Planner {
     plan_.headers = needs(rules_.headers.size());
     plan_.fields = needs(rules_.field_names.size());
     plan_.labels.reset(rules_.labels.size(), plan_.words, false);
+    plan_.labels_refused.reset(rules_.labels.size(), plan_.words, false);
+    plan_.exact.reset(1, plan_.words, false);
     for (std::size_t s = 0; s < kSubjects; ++s) {
       plan_.no_label[s].reset(1, plan_.words, true);
       plan_.users[s].reset(1, plan_.words, false);
@@ -142,6 +161,7 @@ class Planner {
     Needs out;
     out.none.reset(1, plan_.words, true);
     out.things.reset(things, plan_.words, false);
+    out.refused.reset(things, plan_.words, false);
     return out;
   }
 
@@ -173,7 +193,74 @@ class Planner {
     plan_.users[static_cast<std::size_t>(subject)].set(0, w, true);
   }
 
+  /// Notes what excludes the watcher by being there, and whether the rows say all of `when`.
+  void add_refusals(std::size_t w, const Condition& when) {
+    std::vector<const Condition*> parts;
+    flatten(when, parts);
+    bool exact = true;
+    std::uint32_t used = 0;  // kinds of needs: one each can be said in rows
+    const auto once = [&](std::size_t kind) {
+      exact = exact && (used >> kind & 1) == 0;
+      used |= 1u << kind;
+    };
+    constexpr std::size_t kFlags = kSubjects, kHeaders = kSubjects + 1;
+    for (const Condition* part : parts) {
+      const Condition& c = unwrap(*part);
+      if (is_mask_test(c.test)) continue;
+      if (c.test == Test::kNot) {
+        exact = refuse(w, unwrap(c.children.front())) && exact;
+      } else if (c.test == Test::kHeadersAbsent) {
+        for (const std::uint32_t slot : bits_of(c.mask)) plan_.headers.refused.set(slot, w, true);
+      } else if (c.test == Test::kFlag) {
+        once(kFlags);
+      } else if (c.test == Test::kHeadersAnyPresent ||
+                 (c.test == Test::kHeadersPresent && bits_of(c.mask).size() == 1)) {
+        once(kHeaders);
+      } else if (const auto subject = labels_of_one_subject(c)) {
+        once(static_cast<std::size_t>(*subject));
+      } else {
+        exact = false;
+      }
+    }
+    plan_.exact.set(0, w, exact);
+  }
+
+  /// `c` stands under a kNot. False when its truth cannot be said by what is there.
+  bool refuse(std::size_t w, const Condition& c) {
+    if (is_mask_test(c.test)) return true;  // possible_values() knows
+    if (c.test == Test::kAny) {
+      bool all = true;
+      for (const Condition& child : c.children) {
+        const Condition& inner = unwrap(child);
+        all = (!is_mask_test(inner.test) && refuse(w, inner)) && all;
+      }
+      return all;
+    }
+    if (c.test == Test::kFlag) {
+      for (const std::uint32_t flag : bits_of(c.mask)) plan_.flags.refused.set(flag, w, true);
+      return true;
+    }
+    if (c.test == Test::kHeadersAnyPresent) {
+      for (const std::uint32_t slot : bits_of(c.mask)) plan_.headers.refused.set(slot, w, true);
+      return true;
+    }
+    if (c.test != Test::kLabels) return false;
+    for (std::uint32_t i = 0; i < c.b; ++i) plan_.labels_refused.set(c.a + i, w, true);
+    return true;
+  }
+
+  std::optional<Subject> labels_of_one_subject(const Condition& c) const {
+    if (c.test == Test::kLabels) return rules_.sets[rules_.labels[c.a].set].subject;
+    if (c.test != Test::kAny || c.children.empty()) return std::nullopt;
+    const auto first = labels_of_one_subject(c.children.front());
+    for (const Condition& child : c.children) {
+      if (!first || labels_of_one_subject(unwrap(child)) != first) return std::nullopt;
+    }
+    return first;
+  }
+
   void add_when(std::size_t w, const Condition& when) {
+    add_refusals(w, when);
     exclude(plan_.auth, 3, w, possible_values(when, Test::kAuth));
     exclude(plan_.method, method_words().size(), w, possible_values(when, Test::kMethod));
     exclude(plan_.api, static_cast<std::size_t>(Api::kCount), w,

@@ -20,6 +20,9 @@ using WatcherBits = std::vector<std::uint64_t>;
 inline void keep_only(WatcherBits& bits, std::span<const std::uint64_t> row) {
   for (std::size_t i = 0; i < bits.size(); ++i) bits[i] &= row[i];
 }
+inline void drop(WatcherBits& bits, std::span<const std::uint64_t> row) {
+  for (std::size_t i = 0; i < bits.size(); ++i) bits[i] &= ~row[i];
+}
 inline bool intersect(const WatcherBits& a, std::span<const std::uint64_t> b) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     if ((a[i] & b[i]) != 0) return true;
@@ -50,6 +53,9 @@ class WatcherRows {
   std::span<const std::uint64_t> row(std::size_t i) const {
     return {bits_.data() + i * words_, words_};
   }
+  bool test(std::size_t row, std::size_t watcher) const {
+    return bits_[row * words_ + watcher / 64] >> watcher % 64 & 1;
+  }
   void set(std::size_t row, std::size_t watcher, bool on) {
     std::uint64_t& word = bits_[row * words_ + watcher / 64];
     const std::uint64_t bit = std::uint64_t{1} << watcher % 64;
@@ -62,10 +68,10 @@ class WatcherRows {
 };
 
 /// Watchers that need one of several things to be there: `none` needs nothing of the kind, row i
-/// is content with thing i.
+/// is content with thing i. `refused` row i: does not hold when thing i is there.
 struct Needs {
   WatcherRows none;  ///< one row
-  WatcherRows things;
+  WatcherRows things, refused;
 };
 
 struct Plan {
@@ -75,7 +81,8 @@ struct Plan {
   WatcherRows auth, method, api, product;  ///< not excluded by that value
   Needs flags, headers, fields;            ///< things: bits of Flag, header slots, field names
   std::array<WatcherRows, kSubjects> no_label;  ///< one row each: needs no label of the subject
-  WatcherRows labels;                           ///< content with that label of its subject
+  WatcherRows labels, labels_refused;           ///< as Needs::things and refused, over all labels
+  WatcherRows exact;  ///< one row: holds when nothing above excluded it; no need to evaluate
   std::array<WatcherRows, kSubjects> users;     ///< one row each: the subject's text is asked for
   WatcherRows answers;                          ///< one row: has to do with answers
   WatcherRows status;                           ///< status - 100: not excluded by it
