@@ -73,20 +73,36 @@ std::optional<double> BodyField::number() const {
   return v;
 }
 
-void read_body_fields(std::string_view body, FieldList& out) {
+bool is_prose(std::string_view name) {
+  if (name.size() < 4 || name.size() > 8) return false;
+  return name == "content" || name == "prompt" || name == "text" || name == "input" ||
+         name == "role" || name == "system" || name == "messages" || name == "images";
+}
+
+void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
   if (body.find_first_of("{[") == std::string_view::npos) return;
   std::string name, text;  // of the value to come
   std::string outer;       // names of the enclosing arrays and objects, one behind the other
   std::array<std::uint16_t, kMaxNesting> starts;
   std::size_t depth = 0;
+  bool prose = false;
   for (std::size_t at = 0; at < body.size() && !out.full();) {
     const char c = body[at];
     if (c == '"') {
-      read_string(body, at, text);
+      const std::size_t start = at;
+      const bool pass_over = prose && !keep_prose;
+      if (pass_over) {
+        at = skip_json_string(body, at + 1).pos;
+        text.clear();
+      } else {
+        read_string(body, at, text);
+      }
       std::size_t next = at;
       while (next < body.size() && is_blank(body[next])) ++next;
       if (next < body.size() && body[next] == ':') {
+        if (pass_over) read_string(body, at = start, text);
         set_name(text, name);
+        prose = is_prose(name);
         at = next + 1;
       } else {
         BodyField& field = out.add(true, false);
@@ -101,6 +117,7 @@ void read_body_fields(std::string_view body, FieldList& out) {
     } else if (c == '}' || c == ']') {
       if (depth > 0) {
         name.assign(outer, starts[--depth]);
+        prose = is_prose(name);
         outer.resize(starts[depth]);
       }
       ++at;

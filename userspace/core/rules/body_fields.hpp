@@ -43,10 +43,14 @@ class FieldList {
   std::size_t size_ = 0;
 };
 
+/// Names whose values are prose or bulk, not structure.
+bool is_prose(std::string_view name);
+
 /// Appends the scalars of `body` in order; strings in arrays carry the name of the array. A cut
 /// last string is given as far as it goes. Anything that is not JSON yields what looks like it.
-/// Linear in body.size(); stops when `out` is full.
-void read_body_fields(std::string_view body, FieldList& out);
+/// Without `keep_prose`, prose is passed over: its values are empty. Linear in body.size(); stops
+/// when `out` is full.
+void read_body_fields(std::string_view body, FieldList& out, bool keep_prose = true);
 /// Appends the parameters of "?a=b&c=d" in `target`, percent-decoded.
 void read_query_fields(std::string_view target, FieldList& out);
 /// %XX decoded; broken escapes stay as they are. Replaces `out`.

@@ -7,13 +7,6 @@
 namespace probewall::rules {
 namespace {
 
-/// Field values that are prose or bulk, not structure: never scanned unless a set names them.
-bool is_prose(std::string_view name) {
-  if (name.size() < 4 || name.size() > 8) return false;
-  return name == "content" || name == "prompt" || name == "text" || name == "input" ||
-         name == "role" || name == "system" || name == "messages" || name == "images";
-}
-
 void normalise_path(std::string_view raw, std::string& path) {
   percent_decode(raw.substr(0, raw.find('?')), path);
   path.erase(
@@ -86,6 +79,8 @@ std::string_view auth_style(const Request& request) {
 void FeatureReader::use(const RuleSet::Compiled& rules) {
   rules_ = &rules;
   remembered_.assign(kRemembered, Remembered{});
+  const auto& names = rules.field_names.names();
+  keep_prose_ = std::any_of(names.begin(), names.end(), is_prose);
   for (const SubjectPatterns& subject : rules.subjects) {
     subject.db.reserve(scratch_);
     subject.joined.reserve(scratch_);
@@ -155,7 +150,7 @@ void FeatureReader::scan_field(const BodyField& field, Features& f) {
 
 void FeatureReader::scan_fields(Features& f) {
   read_query_fields(f.request->head.target, f.fields);
-  read_body_fields(f.request->body_prefix, f.fields);
+  read_body_fields(f.request->body_prefix, f.fields, keep_prose_);
   // Most requests have no field of interest: one scan over all values, a line each, shows it.
   f.joined.clear();
   const auto scanned = [&](const BodyField& field) {

@@ -102,6 +102,7 @@ class FeatureReader {
 
   std::vector<Remembered> remembered_;
   Remembered unremembered_;
+  bool keep_prose_ = true;  ///< some rule names such a field
   const RuleSet::Compiled* rules_ = nullptr;
   HsScratch scratch_;
   std::vector<std::uint32_t> matched_;
