@@ -36,6 +36,7 @@ struct Step {
   bool truncated = false;
   bool cut_head = false;
   bool conflicting = false;
+  bool over_limit = false;
   std::uint64_t content_length = 0;  ///< 0: the body's own
 };
 
@@ -137,6 +138,7 @@ inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
   r.truncated = step.truncated || length > 4096;
   r.head_complete = !step.cut_head;
   r.conflicting = step.conflicting;
+  r.over_limit = step.over_limit;
   return r;
 }
 

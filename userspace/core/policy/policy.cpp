@@ -27,9 +27,9 @@ std::string make_id(Timestamp time, std::uint64_t seed, std::uint64_t counter) {
 
 struct BanHistory {
   std::uint32_t bans = 0;
-  Timestamp last{};     ///< start of the last ban
-  Timestamp until{};    ///< end of the ban in force, or of the last one
-  bool active = false;  ///< `until` means a ban that nobody lifted
+  Timestamp last{};           ///< start of the last ban
+  Timestamp until{};          ///< end of the ban in force, or of the last one
+  bool active = false;        ///< `until` means a ban that nobody lifted
   bool limited_only = false;  ///< that ban limits the rate: a block may follow before it ends
 };
 

@@ -20,10 +20,9 @@ const std::vector<std::string> kRequestKeys{
     "not",         "address"};
 const std::vector<std::string> kAuthWords{"none", "bearer", "other"};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
-const std::vector<std::string> kFlagWords{"decoy",   "timed-out", "truncated",
-                                          "odd",     "cut-head",  "expect-continue",
-                                          "chunked", "upgrade",   "transfer-conflict",
-                                          "over-limit"};
+const std::vector<std::string> kFlagWords{
+    "decoy",   "timed-out", "truncated",         "odd",       "cut-head", "expect-continue",
+    "chunked", "upgrade",   "transfer-conflict", "over-limit"};
 
 template <typename Enum>
 std::vector<std::string> enum_words() {

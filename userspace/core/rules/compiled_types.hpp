@@ -167,8 +167,8 @@ struct Rule {
   std::uint32_t cooldown_ds = 0;
   bool once = false;
   Condition when;
-  bool on_request = true;  ///< false: has an `answer` part
-  bool on_answer = false;  ///< has one, or looks at a fact that answers fill
+  bool on_request = true;          ///< false: has an `answer` part
+  bool on_answer = false;          ///< has one, or looks at a fact that answers fill
   Action action = Action::kBlock;  ///< kBlock or kRateLimit
   Condition answer;
   std::vector<SourceCondition> source;

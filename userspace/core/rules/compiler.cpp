@@ -294,9 +294,9 @@ void Compiler::build_databases(const std::vector<File>& files, PatternDatabase::
     const bool built =
         subject.db.take_prebuilt(regexes_[s]) || subject.db.compile(regexes_[s], &bad, target);
     if (built && s != static_cast<std::size_t>(Subject::kField)) continue;
-    if (built && (subject.joined.take_prebuilt(regexes_[s], PatternDatabase::Lines::kMany) ||
-                  subject.joined.compile(regexes_[s], &bad, target,
-                                         PatternDatabase::Lines::kMany))) {
+    if (built &&
+        (subject.joined.take_prebuilt(regexes_[s], PatternDatabase::Lines::kMany) ||
+         subject.joined.compile(regexes_[s], &bad, target, PatternDatabase::Lines::kMany))) {
       continue;
     }
     const PatternInfo& pattern = subject.patterns[bad.index];

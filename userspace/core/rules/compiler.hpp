@@ -17,11 +17,10 @@ namespace probewall::rules {
 class Compiler {
  public:
   /// `disabled`, `shadow`: rule ids of the configuration; unknown ones are errors.
-  std::unique_ptr<RuleSet::Compiled> compile(const std::vector<RuleText>& files,
-                                             const std::vector<std::string>& disabled,
-                                             const std::vector<std::string>& shadow,
-                                             PatternDatabase::Target target =
-                                                 PatternDatabase::Target::kThisMachine);
+  std::unique_ptr<RuleSet::Compiled> compile(
+      const std::vector<RuleText>& files, const std::vector<std::string>& disabled,
+      const std::vector<std::string>& shadow,
+      PatternDatabase::Target target = PatternDatabase::Target::kThisMachine);
   /// After compile(): the expressions of each subject's database.
   const std::array<std::vector<std::string>, kSubjects>& regexes() const { return regexes_; }
 

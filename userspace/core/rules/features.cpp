@@ -154,8 +154,8 @@ void FeatureReader::scan_fields(Features& f) {
   // Most requests have no field of interest: one scan over all values, a line each, shows it.
   f.joined.clear();
   const auto scanned = [&](const BodyField& field) {
-    return field.is_string && (!is_prose(field.name) ||
-                               rules_->field_names.find(field.name) != NameTable::kNone);
+    return field.is_string &&
+           (!is_prose(field.name) || rules_->field_names.find(field.name) != NameTable::kNone);
   };
   row_.assign(rules_->plan.fields.none.row(0).begin(), rules_->plan.fields.none.row(0).end());
   for (const BodyField& field : f.fields) {
@@ -242,9 +242,9 @@ void FeatureReader::read(const Request& request, Features& out) {
   out.prompt.clear();
   const RequestHead& head = request.head;
   normalise_path(head.path.empty() ? head.target : head.path, out.path);
-  normalise_model(request.llm.model.empty() ? model_in_path(out.path)
-                                            : std::string_view{request.llm.model},
-                  out.model);
+  normalise_model(
+      request.llm.model.empty() ? model_in_path(out.path) : std::string_view{request.llm.model},
+      out.model);
   read_headers(head, out);
 
   narrow_by_kind(out);

@@ -31,9 +31,9 @@ void KeyTable::note(std::uint32_t key, std::uint32_t source, std::uint32_t now_d
   } else if (entry.uses.size() < kSources) {
     entry.uses.push_back({source, now_ds});
   } else {
-    *std::min_element(entry.uses.begin(), entry.uses.end(),
-                      [](const Use& a, const Use& b) { return a.seen_ds < b.seen_ds; }) = {source,
-                                                                                           now_ds};
+    *std::min_element(entry.uses.begin(), entry.uses.end(), [](const Use& a, const Use& b) {
+      return a.seen_ds < b.seen_ds;
+    }) = {source, now_ds};
   }
 }
 

@@ -263,8 +263,7 @@ class Planner {
     add_refusals(w, when);
     exclude(plan_.auth, 3, w, possible_values(when, Test::kAuth));
     exclude(plan_.method, method_words().size(), w, possible_values(when, Test::kMethod));
-    exclude(plan_.api, static_cast<std::size_t>(Api::kCount), w,
-            possible_values(when, Test::kApi));
+    exclude(plan_.api, static_cast<std::size_t>(Api::kCount), w, possible_values(when, Test::kApi));
     exclude(plan_.product, static_cast<std::size_t>(Impl::kCount), w,
             possible_values(when, Test::kProduct));
     need(plan_.flags, w, needed_things(when, flag_leaf));

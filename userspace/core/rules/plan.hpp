@@ -78,14 +78,14 @@ struct Plan {
   std::size_t rules = 0;
   std::size_t watchers = 0;
   std::size_t words = 0;
-  WatcherRows auth, method, api, product;  ///< not excluded by that value
-  Needs flags, headers, fields;            ///< things: bits of Flag, header slots, field names
+  WatcherRows auth, method, api, product;       ///< not excluded by that value
+  Needs flags, headers, fields;                 ///< things: bits of Flag, header slots, field names
   std::array<WatcherRows, kSubjects> no_label;  ///< one row each: needs no label of the subject
   WatcherRows labels, labels_refused;           ///< as Needs::things and refused, over all labels
   WatcherRows exact;  ///< one row: holds when nothing above excluded it; no need to evaluate
-  std::array<WatcherRows, kSubjects> users;     ///< one row each: the subject's text is asked for
-  WatcherRows answers;                          ///< one row: has to do with answers
-  WatcherRows status;                           ///< status - 100: not excluded by it
+  std::array<WatcherRows, kSubjects> users;  ///< one row each: the subject's text is asked for
+  WatcherRows answers;                       ///< one row: has to do with answers
+  WatcherRows status;                        ///< status - 100: not excluded by it
 };
 
 /// Everything but `plan` must be complete.

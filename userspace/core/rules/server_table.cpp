@@ -23,8 +23,7 @@ std::uint32_t ServerTable::model_hash(std::string_view model) {
   return static_cast<std::uint32_t>(hash_bytes(model.data(), model.size(), 11) >> 32);
 }
 
-Hosted ServerTable::hosted(const ServerKey& key, std::string_view model,
-                           std::uint32_t hash) const {
+Hosted ServerTable::hosted(const ServerKey& key, std::string_view model, std::uint32_t hash) const {
   const auto found = servers_.find(key);
   if (found == servers_.end() || model.empty()) return Hosted::kUnknown;
   const Server& server = found->second;

@@ -5,8 +5,7 @@
 
 namespace probewall::rules {
 
-SourceList::SourceList(std::uint32_t max_sources)
-    : max_(std::max(max_sources, 16u)), places_(64) {}
+SourceList::SourceList(std::uint32_t max_sources) : max_(std::max(max_sources, 16u)), places_(64) {}
 
 std::size_t SourceList::place_of(const IpPrefix& source) const {
   const std::uint64_t h = hash(source);

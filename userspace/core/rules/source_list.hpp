@@ -83,7 +83,7 @@ class SourceList {
   std::uint32_t max_;
   std::uint64_t size_ = 0;
   std::uint64_t evicted_ = 0;
-  std::uint64_t heap_ = 0;          ///< of all sources
+  std::uint64_t heap_ = 0;  ///< of all sources
   std::uint32_t slots_made_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;  ///< grows without moving what is there
   std::vector<std::uint32_t> free_;
