@@ -190,6 +190,16 @@ def clients():
     for _ in range(30):
         s.ask("OPTIONS", "/", None, 404, after=2, fresh=True)
     yield s
+    s = Session("monitor-of-all-ports", "benign", headers=[("User-Agent", "Blackbox Exporter/0.25.0"), ("Accept-Encoding", "gzip")])
+    for _ in range(6):
+        for port in (11434, 8000, 8080, 3000, 4000):
+            s.get("/", port=port, after=0.05, dst="server-%d" % (port % 3))
+        s.t += 15
+    yield s
+    s = Session("keys-of-a-drawer", "benign", port=4000, headers=stainless("sk-2023-old"))
+    s.chat("llama-3.3-70b", "hello", 401).chat("llama-3.3-70b", "hello", 401, headers=stainless("sk-2024-old"), after=95)
+    s.chat("llama-3.3-70b", "hello", 401, headers=stainless("sk-2024-test"), after=120).chat("llama-3.3-70b", "hello", headers=stainless("sk-2025"), after=60)
+    yield s
     s = Session("cluster-probe", "benign", port=8000, headers=[("User-Agent", "kube-probe/1.31"), ("Accept", "*/*"), ("Connection", "close")])
     for _ in range(40):
         s.get("/health", after=5, fresh=True)
@@ -277,6 +287,10 @@ def probes():
     s = Session("keys-guessed", "probe", (3,), port=4000, headers=REQUESTS)
     for key in ("sk-1234", "sk-test", "EMPTY", "ollama", "sk-admin", "password"):
         s.chat("llama3", "hi", 401, headers=REQUESTS + [("Authorization", "Bearer " + key)], after=3)
+    yield s
+    s = Session("keys-guessed-slowly", "probe", (3,), port=8000, headers=GO)
+    for key in ("sk-123456", "sk-local", "changeme", "sk-default", "sk-litellm"):
+        s.get("/v1/models", 401, headers=GO + [("Authorization", "Bearer " + key)], after=1500)
     yield s
     s = Session("key-in-every-header", "probe", (3,), port=8000, headers=CURL)
     for header in (("Authorization", "Bearer sk-x"), ("x-api-key", "sk-x"), ("api-key", "sk-x"), ("x-goog-api-key", "sk-x")):

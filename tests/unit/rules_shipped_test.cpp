@@ -474,8 +474,13 @@ const Case kWide[] = {
     {"oversized-generation-repeated",
      repeat(5, [](int) { return asks_for(65'536); }),
      {asks_for(65'536), asks_for(65'536), asks_for(65'536), asks_for(65'536)}},
+    {"key-guessing-slowly",
+     repeat(4,
+            [](int i) { return at(1800.0 * i, chat("m", "x", 401, "sk-" + std::to_string(i))); }),
+     repeat(
+         8,
+         [](int i) { return at(1800.0 * i, chat("m", "x", 401, "sk-" + std::to_string(i % 3))); })},
     {"refused-key-of-many-sources", one_key_from(5, 401), one_key_from(4, 401)},
-    {"key-of-many-sources", one_key_from(20, 200), one_key_from(10, 200)},
 };
 
 std::vector<Case> all_cases() {
