@@ -92,6 +92,37 @@ def answer_bytes(request):
     return "\r\n".join(lines).encode() + body
 
 
+PLAIN_AGENTS = ["client/1.0", "app/2.3", "http-library/4.1", "service/0.9"]
+PLAIN_PROMPTS = ["Name a colour.", "Is it late?", "Say something short.", "Count to three.", "Tell me about rivers."]
+
+
+def masked(session):
+    """The session without what tools write of their own: user agents, MCP client names and short prompts are replaced,
+    of probes and clients alike. What is still told apart then is told apart by behaviour and structure."""
+    rng = random.Random("mask " + session["id"])
+    agent = rng.choice(PLAIN_AGENTS)
+
+    def neutral(value, name=None):
+        if isinstance(value, dict):
+            return {k: {**v, "name": "client"} if k == "clientInfo" and isinstance(v, dict) else neutral(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [neutral(v, name) for v in value]
+        return rng.choice(PLAIN_PROMPTS) if name in ("content", "prompt", "input", "text") and isinstance(value, str) and len(value) < 120 else value
+
+    requests = []
+    for request in session["requests"]:
+        headers = [(k, agent if k.lower() == "user-agent" else v) for k, v in request.get("headers", []) if k.lower() != "content-length"]
+        changed = {**request, "headers": headers}
+        chunked = any(k.lower() == "transfer-encoding" for k, _ in headers)
+        if isinstance(request.get("body"), str) and not chunked:
+            try:
+                changed["body"] = json.dumps(neutral(json.loads(request["body"])))
+            except ValueError:
+                pass  # malformed on purpose
+        requests.append(changed)
+    return {**session, "requests": requests}
+
+
 def write_capture(sessions, path, seed=1):
     """Writes the capture; returns the key: source address -> session, requests left out counted as "skipped"."""
     capture, key, rng = Capture(), {}, random.Random(seed)

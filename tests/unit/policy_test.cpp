@@ -57,6 +57,32 @@ TEST(Policy, TrustRaisesTheThreshold) {
   EXPECT_TRUE(policy.decide(v, request({})));
 }
 
+TEST(Policy, LimitsTheRateWhereRateLimitRulesGaveTheScoreAndBlocksOnlyAtTwiceThat) {
+  Policy policy{PolicyConfig{}};
+  Verdict v = verdict(110);
+  v.limiting = 110;
+  auto d = policy.decide(v, request({}));
+  ASSERT_TRUE(d);
+  EXPECT_EQ(d->action, Action::kRateLimit);
+  v.score = v.limiting = 150;
+  EXPECT_FALSE(policy.decide(v, request(minutes{1}))) << "limited already";
+  v.score = 200;
+  d = policy.decide(v, request(minutes{2}));
+  ASSERT_TRUE(d) << "a block may follow a limit before that ends";
+  EXPECT_EQ(d->action, Action::kBlock);
+  EXPECT_EQ(d->level, 2u);
+  EXPECT_FALSE(policy.decide(v, request(minutes{3})));
+}
+
+TEST(Policy, ALimitingRuleAddsHalfItsPointsToABlock) {
+  Policy policy{PolicyConfig{}};
+  Verdict v = verdict(120);
+  v.limiting = 40;
+  const auto d = policy.decide(v, request({}));
+  ASSERT_TRUE(d);
+  EXPECT_EQ(d->action, Action::kBlock);
+}
+
 TEST(Policy, SaysNothingMoreWhileTheSourceIsBanned) {
   Policy policy{PolicyConfig{}};
   ASSERT_TRUE(policy.decide(verdict(150), request({})));

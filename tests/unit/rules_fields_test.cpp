@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "core/rules/body_fields.hpp"
 #include "core/rules/features.hpp"
 
@@ -8,9 +11,9 @@ namespace probewall::rules {
 namespace {
 
 std::vector<BodyField> fields_of(std::string_view body) {
-  std::vector<BodyField> out;
+  FieldList out;
   read_body_fields(body, out);
-  return out;
+  return {out.begin(), out.end()};
 }
 
 TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
@@ -51,12 +54,24 @@ TEST(BodyFields, HostileNestingAndLengthAreBounded) {
 }
 
 TEST(QueryFields, AreDecoded) {
-  std::vector<BodyField> f;
-  read_query_fields("/p?Args=%2Ftmp%2Fx&flag&b=1%zz", f);
+  FieldList list;
+  read_query_fields("/p?Args=%2Ftmp%2Fx&flag&b=1%zz", list);
+  const std::vector<BodyField> f{list.begin(), list.end()};
   ASSERT_EQ(f.size(), 2u);
   EXPECT_EQ(f[0].name, "args");
   EXPECT_EQ(f[0].value, "/tmp/x");
   EXPECT_EQ(f[1].value, "1%zz");
+}
+
+std::string normalise_prompt(std::string_view text) {
+  std::string out = "left over";
+  rules::normalise_prompt(text, out);
+  return out;
+}
+std::string without_quotes(std::string_view text) {
+  std::string out = "left over";
+  rules::without_quotes(text, out);
+  return out;
 }
 
 TEST(PromptText, IsNormalisedAndQuotesAreTakenOut) {

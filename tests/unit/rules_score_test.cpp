@@ -226,6 +226,28 @@ TEST(Trust, CannotBeEarnedWithoutAKeyByFailuresOrBySlowProbing) {
   EXPECT_EQ(bonus_after_hours(400, probe, true), 0);
 }
 
+TEST(Trust, EndsAMonthAfterTheLastUse) {
+  Judge judge{rules_from(kRules)};
+  for (int h = 0; h < 4; ++h) judge.feed(at(1 + h * 3600.0, chat("m", "x", 200, "k")));
+  EXPECT_EQ(judge.feed(at(29 * 86400.0, get("/x"))).threshold_bonus, 30);
+  EXPECT_EQ(judge.feed(at(31 * 86400.0, get("/x"))).threshold_bonus, 0);
+  EXPECT_EQ(judge.feed(at(31 * 86400.0 + 1, chat("m", "x", 200, "k"))).threshold_bonus, 0)
+      << "begins anew";
+}
+
+TEST(Score, ARateLimitRuleSaysSo) {
+  Judge judge{
+      rules_from("rules:\n  - {id: a, aims: [compute-theft], score: 60, action: rate-limit, when: "
+                 "{path: /a}}\n"
+                 "  - {id: b, aims: [compute-theft], score: 50, when: {path: /b}}\n")};
+  EXPECT_EQ(judge.feed(get("/a")).limiting, 60);
+  const Verdict v = judge.feed(get("/b"));
+  EXPECT_NEAR(v.score, 110, 0.1);
+  EXPECT_NEAR(v.limiting, 60, 0.1);
+  ASSERT_EQ(judge.decisions.size(), 1u);
+  EXPECT_EQ(judge.decisions[0].action, Action::kRateLimit);
+}
+
 TEST(Trust, IsLostWithOneStrongDetection) {
   Judge judge{rules_from(
       "rules:\n  - {id: strong, aims: [data-or-action], score: 100, when: {path: /evil}}\n"

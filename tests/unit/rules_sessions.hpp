@@ -36,6 +36,7 @@ struct Step {
   bool truncated = false;
   bool cut_head = false;
   bool conflicting = false;
+  bool over_limit = false;
   std::uint64_t content_length = 0;  ///< 0: the body's own
 };
 
@@ -137,6 +138,7 @@ inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
   r.truncated = step.truncated || length > 4096;
   r.head_complete = !step.cut_head;
   r.conflicting = step.conflicting;
+  r.over_limit = step.over_limit;
   return r;
 }
 
@@ -164,6 +166,10 @@ class Judge {
         ("HTTP/1.1 " + std::to_string(step.status) + " X\r\n\r\n" + step.answer).substr(0, 1024);
     Verdict after = table.on_response(response);
     note(after, policy.decide(after, response, &request));
+    if (after.detections.empty()) {  // what explains the score came with the request
+      after.reasons = verdict.reasons;
+      after.aims = verdict.aims;
+    }
     after.detections.insert(after.detections.begin(), verdict.detections.begin(),
                             verdict.detections.end());
     return after;

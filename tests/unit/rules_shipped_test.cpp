@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "unit/rules_sessions.hpp"
+#include "unit/rules_shipped_wide_cases.hpp"
 
 namespace probewall::test {
 namespace {
@@ -456,13 +456,40 @@ const Case kLoad[] = {
      {rpc("eth_blockNumber"), rpc("net_version"), rpc("eth_chainId"), rpc("eth_call")}},
 };
 
+const Case kWide[] = {
+    {"slow-and-wide", visits(6, 1, 3000), visits(6, 40, 60)},
+    {"refused-models-cycled", refused({"a", "b", "c"}), refused({"a", "b", "a", "b"})},
+    {"refused-models-cycled-on", refused({"a", "b", "c", "d", "e"}),
+     refused({"a", "b", "c", "d", "a"})},
+    {"no-headers-several-servers",
+     {on(1, 11434, bare("/api/tags")), at(60, on(2, 11434, bare("/api/tags")))},
+     {on(1, 11434, bare("/api/tags")), at(60, on(1, 11434, bare("/api/tags")))}},
+    {"user-agent-dropped",
+     {agent(kChrome, get("/")), agent("", get("/api/tags"))},
+     {agent("curl/8.5.0", get("/")), agent("", get("/api/tags"))}},
+    {"body-over-limit", {over_limit(chat("m", "x"))}, {over_limit(chat("m", "x", 200, "sk-1"))}},
+    {"oversized-generation", {asks_for(100'000)}, {asks_for(8192), asks_for(100'000, "sk-1")}},
+    {"generation-burst", repeat(60, [](int i) { return at(0.1 * i, chat("m", "x")); }),
+     repeat(60, [](int i) { return at(1.0 * i, chat("m", "x")); })},
+    {"oversized-generation-repeated",
+     repeat(5, [](int) { return asks_for(65'536); }),
+     {asks_for(65'536), asks_for(65'536), asks_for(65'536), asks_for(65'536)}},
+    {"key-guessing-slowly",
+     repeat(4,
+            [](int i) { return at(1800.0 * i, chat("m", "x", 401, "sk-" + std::to_string(i))); }),
+     repeat(
+         8,
+         [](int i) { return at(1800.0 * i, chat("m", "x", 401, "sk-" + std::to_string(i % 3))); })},
+    {"refused-key-of-many-sources", one_key_from(5, 401), one_key_from(4, 401)},
+};
+
 std::vector<Case> all_cases() {
   std::vector<Case> all;
   const auto add = [&](const auto& cases) {
     all.insert(all.end(), std::begin(cases), std::end(cases));
   };
   add(kCampaign), add(kEnumeration), add(kScanners), add(kAccess), add(kExploits), add(kPrompts),
-      add(kLoad);
+      add(kLoad), add(kWide);
   return all;
 }
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <optional>
 
+#include "capture_file/classic_pcap.hpp"
+
 namespace probewall {
 namespace {
 
@@ -57,8 +59,13 @@ struct CaptureReader::State {
   pcap_t* handle = nullptr;
   LinkType link = LinkType::kEthernet;
   bool classic = true;
+  ClassicPcap records;  ///< of a classic file; libpcap has read its header
   std::uint64_t offset = 0;
   std::string why;
+
+  static Timestamp time_of(std::int64_t seconds, std::int64_t ns);
+  ReadStatus next_classic(CapturedPacket& packet);
+  ReadStatus next_by_library(CapturedPacket& packet);
 
   ~State() {
     if (handle != nullptr) pcap_close(handle);  // closes the file as well
@@ -86,7 +93,7 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
 
   auto state = std::make_unique<State>();
   state->path = path;
-  state->classic = std::memcmp(magic, kPcapngMagic, 4) != 0;
+  const bool pcapng = std::memcmp(magic, kPcapngMagic, 4) == 0;
   state->offset = kFileHeader;
   char why[PCAP_ERRBUF_SIZE] = {};
   state->handle =
@@ -95,6 +102,10 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
     return fail(ExitStatus::kFailed, fmt::format("{}: broken in the file header: {}", path, why));
   }
   static_cast<void>(file.release());  // now the handle's
+  // The patched format (its magic ends in cd34) and versions before 2.4 have other record headers.
+  const bool patched = magic[0] == 0x34 || magic[3] == 0x34;
+  state->classic = !pcapng && !patched && pcap_major_version(state->handle) == 2 &&
+                   pcap_minor_version(state->handle) == 4;
   if (!state->classic) {
     state->offset = static_cast<std::uint64_t>(std::ftell(pcap_file(state->handle)));
   }
@@ -108,6 +119,7 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
                             path, datalink, name != nullptr ? name : "unknown"));
   }
   state->link = *link;
+  if (state->classic) state->records.begin(pcap_file(state->handle), magic);
   return CaptureReader{std::move(state)};
 }
 
@@ -115,25 +127,45 @@ LinkType CaptureReader::link() const { return state_->link; }
 std::uint64_t CaptureReader::offset() const { return state_->offset; }
 
 ReadStatus CaptureReader::next(CapturedPacket& packet) {
-  State& s = *state_;
+  return state_->classic ? state_->next_classic(packet) : state_->next_by_library(packet);
+}
+
+/// A damaged record may hold any number, and 64-bit nanoseconds end in 2262.
+Timestamp CaptureReader::State::time_of(std::int64_t seconds, std::int64_t ns) {
+  return Timestamp{std::chrono::seconds{std::clamp<std::int64_t>(seconds, 0, kLastSecond)} +
+                   std::chrono::nanoseconds{std::clamp<std::int64_t>(ns, 0, 999'999'999)}};
+}
+
+ReadStatus CaptureReader::State::next_classic(CapturedPacket& packet) {
+  ClassicPcap::Record record;
+  switch (records.next(record)) {
+    case ClassicPcap::Status::kEnd:
+      return ReadStatus::kEnd;
+    case ClassicPcap::Status::kBroken:
+      why = records.why();
+      return ReadStatus::kBroken;
+    case ClassicPcap::Status::kRecord:
+      break;
+  }
+  offset += kRecordHeader + record.frame.size();
+  packet.time = time_of(record.seconds, record.nanoseconds);
+  packet.frame = record.frame;
+  packet.wire_len = std::max(record.wire_len, static_cast<std::uint32_t>(record.frame.size()));
+  return ReadStatus::kPacket;
+}
+
+ReadStatus CaptureReader::State::next_by_library(CapturedPacket& packet) {
   pcap_pkthdr* header = nullptr;
   const unsigned char* bytes = nullptr;
-  const int got = pcap_next_ex(s.handle, &header, &bytes);
+  const int got = pcap_next_ex(handle, &header, &bytes);
   if (got == PCAP_ERROR_BREAK) return ReadStatus::kEnd;
   if (got != 1) {
-    s.why = pcap_geterr(s.handle);
+    why = pcap_geterr(handle);
     return ReadStatus::kBroken;
   }
-  if (s.classic) {
-    s.offset += kRecordHeader + header->caplen;
-  } else {
-    s.offset = static_cast<std::uint64_t>(std::ftell(pcap_file(s.handle)));
-  }
-  // tv_usec holds nanoseconds: that precision was asked for. A damaged record may hold any number,
-  // and 64-bit nanoseconds end in 2262.
-  const auto seconds = std::clamp<std::int64_t>(header->ts.tv_sec, 0, kLastSecond);
-  const auto ns = std::clamp<std::int64_t>(header->ts.tv_usec, 0, 999'999'999);
-  packet.time = Timestamp{std::chrono::seconds{seconds} + std::chrono::nanoseconds{ns}};
+  offset = static_cast<std::uint64_t>(std::ftell(pcap_file(handle)));
+  // tv_usec holds nanoseconds: that precision was asked for.
+  packet.time = time_of(header->ts.tv_sec, header->ts.tv_usec);
   packet.frame = std::as_bytes(std::span{bytes, header->caplen});
   packet.wire_len = std::max(header->len, header->caplen);
   return ReadStatus::kPacket;

@@ -8,7 +8,8 @@
 namespace probewall {
 namespace {
 
-constexpr std::size_t kBuckets = 1u << 15;
+constexpr std::size_t kSlots = 1u << 17;
+constexpr std::size_t kWays = 4;  ///< slots of a set: a new connection takes the oldest one's place
 constexpr std::size_t kMaxMethod = 20;
 
 bool begins_with_request_line(std::string_view text) {
@@ -34,36 +35,50 @@ std::uint64_t connection_hash(const PacketView& p, bool src_is_low) {
 
 }  // namespace
 
-Orientation::Orientation(const std::vector<pw_port>& ports, bool all) : ports_(ports), all_(all) {}
+Orientation::Orientation(const std::vector<pw_port>& ports, bool all) {
+  for (std::size_t port = 0; port < ports.size(); ++port) {
+    const bool wanted = all || (ports[port].flags & (PW_PORT_LLM | PW_PORT_DECOY)) != 0;
+    if (wanted) judged_[port / 64] |= std::uint64_t{1} << port % 64;
+  }
+}
 
 Direction Orientation::of(const PacketView& packet) {
-  const bool to_judged = all_ || (ports_[packet.dst_port].flags & (PW_PORT_LLM | PW_PORT_DECOY));
-  const bool from_judged = all_ || (ports_[packet.src_port].flags & (PW_PORT_LLM | PW_PORT_DECOY));
+  const bool to_judged = judged(packet.dst_port);
+  const bool from_judged = judged(packet.src_port);
   if (to_judged && from_judged) return of_ambiguous(packet);
   if (to_judged) return Direction::kFromClient;
   return from_judged ? Direction::kFromServer : Direction::kNotOurs;
 }
 
+Orientation::Slot& Orientation::slot_for(std::uint64_t hash, std::uint64_t tag) {
+  Slot* const set = &slots_[(hash >> 32) % (kSlots / kWays) * kWays];
+  ++clock_;
+  Slot* oldest = set;
+  for (Slot* slot = set; slot != set + kWays; ++slot) {
+    if (slot->tag == tag) {
+      slot->used = clock_;
+      return *slot;
+    }
+    if (clock_ - slot->used > clock_ - oldest->used) oldest = slot;
+  }
+  return *oldest;
+}
+
 Direction Orientation::of_ambiguous(const PacketView& p) {
-  if (buckets_.empty()) buckets_.resize(kBuckets);
+  if (slots_.empty()) slots_.resize(kSlots);
   const bool src_is_low = std::tie(p.src, p.src_port) < std::tie(p.dst, p.dst_port);
   const std::uint64_t hash = connection_hash(p, src_is_low);
   const std::uint64_t tag = hash | 1;  // 0 is an empty slot
-  auto& slots = buckets_[(hash >> 32) % kBuckets].slots;
-  auto slot = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.tag == tag; });
-  const bool known = slot != slots.end();
+  Slot& slot = slot_for(hash, tag);
   const auto remember = [&](bool src_is_client, bool handshake) {
-    if (!known) {
-      slot = slots.begin();
-      std::move_backward(slot, slots.end() - 1, slots.end());
-    }
-    *slot = {tag, src_is_client == src_is_low, handshake};
+    slot = {tag, clock_, src_is_client == src_is_low, handshake};
     return src_is_client ? Direction::kFromClient : Direction::kFromServer;
   };
+  const bool known = slot.tag == tag;
   // A SYN says who the client is, but anyone can forge one: it does not turn a connection round
   // whose server has answered. The server's SYN-ACK says it for good.
   if (p.has(tcp_flag::kSyn)) {
-    const bool answered = known && slot->from_handshake;
+    const bool answered = known && slot.from_handshake;
     if (p.has(tcp_flag::kAck)) return remember(false, true);
     if (!answered) return remember(true, false);
   } else if (!known) {
@@ -72,7 +87,7 @@ Direction Orientation::of_ambiguous(const PacketView& p) {
     if (begins_with_status_line(text)) return remember(false, false);
     return Direction::kNotOurs;
   }
-  return slot->client_is_low == src_is_low ? Direction::kFromClient : Direction::kFromServer;
+  return slot.client_is_low == src_is_low ? Direction::kFromClient : Direction::kFromServer;
 }
 
 }  // namespace probewall

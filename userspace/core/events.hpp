@@ -34,9 +34,10 @@ struct Request {
   bool head_complete = true;  ///< false: cut or abandoned inside the head
   bool timed_out = false;     ///< limits.request_time reached before it was complete
   bool conflicting =
-      false;               ///< segments disagreed about its bytes: counted and shown, never scored
-  bool after_gap = false;  ///< first request after uncaptured bytes
-  bool decoy = false;      ///< sent to a decoy port
+      false;                ///< segments disagreed about its bytes: counted and shown, never scored
+  bool after_gap = false;   ///< first request after uncaptured bytes
+  bool decoy = false;       ///< sent to a decoy port
+  bool over_limit = false;  ///< its announced body is larger than limits.body_bytes
   std::uint32_t index_on_flow = 0;  ///< 0 for the first request of its connection
   std::uint8_t service = 0;         ///< enum pw_service of the port, for metrics
 };

@@ -61,35 +61,29 @@ std::string_view EventFormatter::end() {
   return line_;
 }
 
-void EventFormatter::key(std::string_view name) {
-  line_ += ",\"";
-  line_ += name;
-  line_ += "\":";
-}
-
-void EventFormatter::text(std::string_view name, std::string_view value, std::size_t limit) {
+void EventFormatter::text(const Key& name, std::string_view value, std::size_t limit) {
   key(name);
   append_json_string(line_, value, limit);
 }
 
-void EventFormatter::word(std::string_view name, std::string_view value) {
+void EventFormatter::word(const Key& name, std::string_view value) {
   key(name);
   line_ += '"';
   line_ += value;
   line_ += '"';
 }
 
-void EventFormatter::number(std::string_view name, std::uint64_t value) {
+void EventFormatter::number(const Key& name, std::uint64_t value) {
   key(name);
   append_json_uint(line_, value);
 }
 
-void EventFormatter::flag(std::string_view name, bool value) {
+void EventFormatter::flag(const Key& name, bool value) {
   key(name);
   line_ += value ? "true" : "false";
 }
 
-void EventFormatter::null(std::string_view name) {
+void EventFormatter::null(const Key& name) {
   key(name);
   line_ += "null";
 }

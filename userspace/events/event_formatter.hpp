@@ -56,12 +56,24 @@ class EventFormatter {
  private:
   void begin(Timestamp time, std::string_view type, const IpPrefix* source);
   std::string_view end();
-  void key(std::string_view name);
-  void text(std::string_view name, std::string_view value, std::size_t limit);
-  void word(std::string_view name, std::string_view value);  ///< a constant of ours: not escaped
-  void number(std::string_view name, std::uint64_t value);
-  void flag(std::string_view name, bool value);
-  void null(std::string_view name);
+  /// `,"name":`, put together by the compiler.
+  struct Key {
+    char text[32] = {};
+    std::size_t size = 0;
+    consteval Key(const char* name) {  // NOLINT(google-explicit-constructor): names are literals
+      text[size++] = ',';
+      text[size++] = '"';
+      while (*name != 0) text[size++] = *name++;
+      text[size++] = '"';
+      text[size++] = ':';
+    }
+  };
+  void key(const Key& name) { line_.append(name.text, name.size); }
+  void text(const Key& name, std::string_view value, std::size_t limit);
+  void word(const Key& name, std::string_view value);  ///< a constant of ours: not escaped
+  void number(const Key& name, std::uint64_t value);
+  void flag(const Key& name, bool value);
+  void null(const Key& name);
   void aims(const std::vector<Aim>& aims);
   void prompt(const LlmFields& llm);
   std::int64_t unix_ns(Timestamp time) const;

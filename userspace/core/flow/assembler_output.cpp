@@ -31,6 +31,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.proven_time = draft.proven_time;
   r.flow = flow.key;
   r.source = source_of(flow.key.client, config_.ipv6_prefix);
+  r.body_prefix = std::move(body_buffer_);  // for its memory: most bodies are too large to be cheap
   r.body_prefix = draft.body_prefix();
   r.head = std::move(draft.head);
   if (!r.body_prefix.empty()) r.llm = read_llm_fields(r.body_prefix);
@@ -54,6 +55,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   if (h2c) flow.answers.allow_http2(http2_);
   flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c, h2c, draft.stream});
   sink_.on_request(std::move(r));
+  body_buffer_ = std::move(r.body_prefix);  // unless the sink took it
 }
 
 void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {

@@ -2,6 +2,7 @@
 // What RequestAssembler is made of; private to this folder.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/decode/record.hpp"
@@ -80,6 +81,7 @@ class RequestAssembler::State {
   FlowTable table_;
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
+  std::string body_buffer_;      ///< the last request's body, for the next one
   Timestamp now_{};
   std::uint64_t next_id_ = 1;
   std::uint64_t flows_total_ = 0;

@@ -16,6 +16,8 @@
 namespace probewall::twin {
 
 /// Least recently used goes first, as in BPF_MAP_TYPE_LRU_HASH (which is only approximately so).
+/// Here an entry moves up when an eighth of the capacity was used since it last did: the neighbours
+/// of an entry in the list are cache misses, and most entries are used several times in a row.
 template <typename Key, typename Value>
 class LruTable {
  public:
@@ -63,10 +65,11 @@ class LruTable {
     Key key{};
     Value value{};
     std::uint32_t before = kNone, after = kNone;
+    std::uint64_t moved = 0;  ///< value of moves_ when it last moved up
   };
 
   void touch(std::uint32_t at) {
-    if (head_ == at) return;
+    if (head_ == at || moves_ - nodes_[at].moved < capacity_ / 8) return;
     unlink(at);
     push_front(at);
   }
@@ -78,12 +81,14 @@ class LruTable {
   void push_front(std::uint32_t at) {
     nodes_[at].before = kNone;
     nodes_[at].after = head_;
+    nodes_[at].moved = ++moves_;
     (head_ == kNone ? tail_ : nodes_[head_].before) = at;
     head_ = at;
   }
 
   std::uint32_t capacity_;
   std::uint32_t head_ = kNone, tail_ = kNone;
+  std::uint64_t moves_ = 0;
   std::vector<Node> nodes_;
   boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>> index_;
 };

@@ -170,6 +170,7 @@ class HeadBuilder {
     if (!pending_) return;
     pending_ = false;
     apply(current_);
+    if (head_.headers.empty()) head_.headers.reserve(16);
     if (head_.headers.size() < kMaxHeaders) {
       head_.headers.push_back(std::move(current_));
     } else {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What answers give away about the server that wrote them.
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "core/http/text.hpp"
 #include "core/llm/classify.hpp"
@@ -68,57 +70,58 @@ constexpr Marker kBodyMarkers[] = {
     {"\"usageMetadata\"", Impl::kGemini},
 };
 
-/// The first four bytes of all markers as bits, so that one pass over the answer looks at few
-/// places twice. Bit 0x20 is set in every byte: good for both kinds of comparison.
-using FirstBytes = std::array<std::uint64_t, 64>;
-
-constexpr std::uint32_t bit_of(std::uint32_t four) {
-  return ((four | 0x20202020u) * 0x9E3779B1u) >> 20;
-}
-
+/// The markers of a list, found by their first four bytes: one look at each position of the text.
+/// Bit 0x20 is set in every byte: good for both kinds of comparison.
 template <std::size_t N>
-constexpr FirstBytes first_bytes(const Marker (&markers)[N]) {
-  FirstBytes bits{};
-  for (const Marker& m : markers) {
-    std::uint32_t four = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-      four |= std::uint32_t{static_cast<unsigned char>(m.text[i])} << (8 * i);
+struct MarkerIndex {
+  static constexpr std::size_t kBuckets = 1024;
+  std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker, from 1; 0: none
+  std::array<std::uint8_t, N + 1> next{};      ///< another one in the same bucket
+  std::array<std::uint32_t, N + 1> four{};
+
+  static constexpr std::size_t bucket(std::uint32_t four) { return (four * 0x9E3779B1u) >> 22; }
+
+  static_assert(std::endian::native == std::endian::little, "first bytes are the lowest");
+  explicit constexpr MarkerIndex(const Marker (&markers)[N]) {
+    for (std::size_t m = N; m > 0; --m) {  // so that a bucket's markers are in their order
+      std::uint32_t bytes = 0;
+      for (std::size_t i = 0; i < 4; ++i) {
+        bytes |= std::uint32_t{static_cast<unsigned char>(markers[m - 1].text[i])} << (8 * i);
+      }
+      four[m] = bytes | 0x20202020u;
+      next[m] = first[bucket(four[m])];
+      first[bucket(four[m])] = static_cast<std::uint8_t>(m);
     }
-    const std::uint32_t bit = bit_of(four);
-    bits[bit / 64] |= std::uint64_t{1} << (bit % 64);
   }
-  return bits;
-}
-constexpr FirstBytes kServerFirst = first_bytes(kServerMarkers);
-constexpr FirstBytes kBodyFirst = first_bytes(kBodyMarkers);
+};
+constexpr MarkerIndex kServerIndex{kServerMarkers};
+constexpr MarkerIndex kBodyIndex{kBodyMarkers};
 
 /// The earliest marker of the list that occurs in `text`.
 template <std::size_t N, typename Equal>
-Impl find_marker(std::string_view text, const Marker (&markers)[N], const FirstBytes& first,
+Impl find_marker(std::string_view text, const Marker (&markers)[N], const MarkerIndex<N>& index,
                  Equal equal) {
-  std::size_t best = N;
+  std::size_t best = N + 1;
   for (std::size_t pos = 0; pos + 4 <= text.size(); ++pos) {
     std::uint32_t four = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-      four |= std::uint32_t{static_cast<unsigned char>(text[pos + i])} << (8 * i);
-    }
-    const std::uint32_t bit = bit_of(four);
-    if ((first[bit / 64] >> (bit % 64) & 1) == 0) continue;
-    for (std::size_t i = 0; i < best; ++i) {
-      if (equal(text.substr(pos, markers[i].text.size()), markers[i].text)) best = i;
+    std::memcpy(&four, text.data() + pos, sizeof four);
+    four |= 0x20202020u;
+    for (std::size_t m = index.first[index.bucket(four)]; m != 0 && m < best; m = index.next[m]) {
+      const std::string_view wanted = markers[m - 1].text;
+      if (index.four[m] == four && equal(text.substr(pos, wanted.size()), wanted)) best = m;
     }
   }
-  return best == N ? Impl::kUnknown : markers[best].impl;
+  return best == N + 1 ? Impl::kUnknown : markers[best - 1].impl;
 }
 
 }  // namespace
 
 Impl impl_of_answer(std::string_view head_and_body) {
   const auto head = head_and_body.substr(0, head_and_body.find("\r\n\r\n"));
-  const Impl by_head = find_marker(head, kServerMarkers, kServerFirst, equals_lower);
+  const Impl by_head = find_marker(head, kServerMarkers, kServerIndex, equals_lower);
   if (by_head != Impl::kUnknown) return by_head;
   const auto same = [](std::string_view a, std::string_view b) { return a == b; };
-  return find_marker(head_and_body.substr(head.size()), kBodyMarkers, kBodyFirst, same);
+  return find_marker(head_and_body.substr(head.size()), kBodyMarkers, kBodyIndex, same);
 }
 
 }  // namespace probewall

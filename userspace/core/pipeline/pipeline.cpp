@@ -95,6 +95,7 @@ class Pipeline::Impl final : public AssemblerSink {
 
 void Pipeline::Impl::on_request(Request&& request) {
   ++requests_;
+  request.over_limit = request.head.content_length.value_or(0) > config_.limit_body_bytes;
   sink_.on_request(request);
   if (!request.proven && config_.require_proof) return count_unproven(request);
   recent_.remember(request);

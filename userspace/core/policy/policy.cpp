@@ -27,9 +27,10 @@ std::string make_id(Timestamp time, std::uint64_t seed, std::uint64_t counter) {
 
 struct BanHistory {
   std::uint32_t bans = 0;
-  Timestamp last{};     ///< start of the last ban
-  Timestamp until{};    ///< end of the ban in force, or of the last one
-  bool active = false;  ///< `until` means a ban that nobody lifted
+  Timestamp last{};           ///< start of the last ban
+  Timestamp until{};          ///< end of the ban in force, or of the last one
+  bool active = false;        ///< `until` means a ban that nobody lifted
+  bool limited_only = false;  ///< that ban limits the rate: a block may follow before it ends
 };
 
 }  // namespace
@@ -45,8 +46,12 @@ class Policy::State {
                                    [](const Detection& d) { return !d.shadow && d.points > 0; });
     // Without new evidence an old score alone must not ban again when a ban has just expired.
     if (!fresh || verdict.score < config_.threshold + verdict.threshold_bonus) return std::nullopt;
+    const double blocking = verdict.score - verdict.limiting / 2;
+    const bool blocks = blocking >= config_.threshold + verdict.threshold_bonus;
+    const Action action = blocks ? Action::kBlock : Action::kRateLimit;
     const auto found = history_.find(source);
-    if (found != history_.end() && found->second.active && time < found->second.until) {
+    if (found != history_.end() && found->second.active && time < found->second.until &&
+        (!blocks || !found->second.limited_only)) {
       return std::nullopt;
     }
     if (!proven && config_.require_proof) {
@@ -61,13 +66,14 @@ class Policy::State {
     entry.last = time;
     entry.until = time + duration;
     entry.active = true;
+    entry.limited_only = !blocks;
 
     Decision d;
     d.id = make_id(time, config_.id_seed, ++counter_);
     d.handle = static_cast<std::uint32_t>(hash_bytes(d.id.data(), d.id.size()) >> 32);
     if (d.handle == 0) d.handle = 1;
     d.source = source;
-    d.action = config_.enforce ? Action::kBlock : Action::kObserve;
+    d.action = config_.enforce ? action : Action::kObserve;
     if (!config_.enforce) suppressed_ = Suppressed::kObserve;
     d.time = time;
     d.duration = duration;

@@ -20,9 +20,9 @@ const std::vector<std::string> kRequestKeys{
     "not",         "address"};
 const std::vector<std::string> kAuthWords{"none", "bearer", "other"};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
-const std::vector<std::string> kFlagWords{"decoy",   "timed-out", "truncated",
-                                          "odd",     "cut-head",  "expect-continue",
-                                          "chunked", "upgrade",   "transfer-conflict"};
+const std::vector<std::string> kFlagWords{
+    "decoy",   "timed-out", "truncated",         "odd",       "cut-head", "expect-continue",
+    "chunked", "upgrade",   "transfer-conflict", "over-limit"};
 
 template <typename Enum>
 std::vector<std::string> enum_words() {
@@ -195,13 +195,9 @@ Condition Compiler::mask_condition(const Reader& read, Test test, const YamlNode
 
 std::uint32_t Compiler::header_slot(const Reader& read, const YamlNode& at,
                                     const std::string& name) {
-  const std::string lower = lower_case(name);
-  auto& headers = out_->headers;
-  const auto found = std::find(headers.begin(), headers.end(), lower);
-  if (found != headers.end()) return static_cast<std::uint32_t>(found - headers.begin());
-  if (headers.size() == kMaxHeaders) read.error(at, "more than 64 different header names");
-  headers.push_back(lower);
-  return static_cast<std::uint32_t>(headers.size() - 1);
+  const std::uint32_t slot = out_->headers.add(name);
+  if (slot >= kMaxHeaders) read.error(at, "more than 64 different header names");
+  return slot;
 }
 
 std::uint64_t Compiler::header_mask(const Reader& read, const YamlNode& names) {
@@ -285,6 +281,7 @@ Condition Compiler::field_conditions(const Reader& read, const YamlNode& value) 
       c.list.clear();
     }
     c.text = lower_case(name.text);
+    out_->field_names.add(c.text);
     if (c.test == Test::kFieldText) c.text += '\0' + lower_case(node.text);
     all.children.push_back(std::move(c));
   }
@@ -353,7 +350,7 @@ std::vector<SourceCondition> Compiler::source_conditions(const Reader& read, con
 SourceCondition Compiler::source_condition(const Reader& read, const YamlNode& node) {
   read.expect_keys(node, "a source condition",
                    {"distinct", "at_least", "at_most", "within", "first_seen_within",
-                    "first_seen_before", "requests", "failure_ratio", "answers"});
+                    "first_seen_before", "requests", "failure_ratio", "answers", "key_sources"});
   const auto ds = [&](const YamlNode& n) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(read.duration(n)).count();
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms / 100, 1, 0x7fffffff));
@@ -378,6 +375,12 @@ SourceCondition Compiler::source_condition(const Reader& read, const YamlNode& n
   } else if (const YamlNode* old = node.find("first_seen_before")) {
     c.test = SourceTest::kFirstSeenBefore;
     c.within_ds = ds(*old);
+  } else if (const YamlNode* sources = node.find("key_sources")) {
+    c.test = SourceTest::kKeySources;
+    c.range = read.range(*sources);
+    if (c.range.low > 32) read.error(*sources, "at most 32 sources of a key are remembered");
+    const YamlNode* within = node.find("within");
+    c.within_ds = within != nullptr ? ds(*within) : 36'000;
   } else if (const YamlNode* requests = node.find("requests")) {
     c.test = SourceTest::kRequests;
     c.range = read.range(*requests);
@@ -388,7 +391,7 @@ SourceCondition Compiler::source_condition(const Reader& read, const YamlNode& n
   } else {
     read.error(node,
                "a source condition needs distinct, first_seen_within, first_seen_before, "
-               "requests or failure_ratio");
+               "requests, failure_ratio or key_sources");
   }
   return c;
 }

@@ -45,7 +45,8 @@ const std::vector<std::string>& method_words() {
 
 std::unique_ptr<RuleSet::Compiled> Compiler::compile(const std::vector<RuleText>& texts,
                                                      const std::vector<std::string>& disabled,
-                                                     const std::vector<std::string>& shadow) {
+                                                     const std::vector<std::string>& shadow,
+                                                     PatternDatabase::Target target) {
   out_ = std::make_unique<RuleSet::Compiled>();
   std::vector<File> files;
   for (const RuleText& text : texts) {
@@ -61,7 +62,8 @@ std::unique_ptr<RuleSet::Compiled> Compiler::compile(const std::vector<RuleText>
   for (file_index_ = 0; file_index_ < files.size(); ++file_index_) add_rules(files[file_index_]);
   finish_facts();
   apply_choice(disabled, shadow);
-  build_databases(files);
+  build_plan(*out_);
+  build_databases(files, target);
   return std::move(out_);
 }
 
@@ -115,7 +117,7 @@ void Compiler::add_set(const Reader& read, const YamlNode& node, std::uint32_t) 
   if (const YamlNode* list = node.find("names")) {
     if (subject != Subject::kField) read.error(*list, "'names' goes with 'on: field' only");
     for (const std::string& name : read.texts(*list)) names.push_back(lower_case(name));
-    out_->field_names.insert(out_->field_names.end(), names.begin(), names.end());
+    for (const std::string& name : names) out_->field_names.add(name);
   }
   const YamlNode* patterns = node.find("patterns");
   const YamlNode* labels = node.find("labels");
@@ -182,7 +184,7 @@ void Compiler::add_rules(const File& file) {
   for (const YamlNode& node : rules->items) {
     read.expect_keys(node, "a rule",
                      {"id", "description", "aims", "references", "score", "max", "cooldown", "once",
-                      "shadow", "when", "unless", "answer", "source"});
+                      "shadow", "action", "when", "unless", "answer", "source"});
     const YamlNode* id = node.find("id");
     const YamlNode* score = node.find("score");
     const YamlNode* aims = node.find("aims");
@@ -203,6 +205,10 @@ void Compiler::add_rules(const File& file) {
     if (const YamlNode* list = node.find("references")) rule.info.references = read.texts(*list);
     if (const YamlNode* flag = node.find("shadow")) rule.info.shadow = read.boolean(*flag);
     if (const YamlNode* flag = node.find("once")) rule.once = read.boolean(*flag);
+    if (const YamlNode* action = node.find("action")) {
+      const bool block = read.one_of(*action, "action", {"block", "rate-limit"}) == 0;
+      rule.action = block ? Action::kBlock : Action::kRateLimit;
+    }
     rule.max_points = rule.info.score;
     if (const YamlNode* max = node.find("max")) {
       rule.max_points = read.number(*max);
@@ -281,11 +287,18 @@ void Compiler::apply_choice(const std::vector<std::string>& disabled,
   }
 }
 
-void Compiler::build_databases(const std::vector<File>& files) {
+void Compiler::build_databases(const std::vector<File>& files, PatternDatabase::Target target) {
   for (std::size_t s = 0; s < kSubjects; ++s) {
     PatternDatabase::Bad bad;
     SubjectPatterns& subject = out_->subjects[s];
-    if (subject.db.compile(regexes_[s], &bad)) continue;
+    const bool built =
+        subject.db.take_prebuilt(regexes_[s]) || subject.db.compile(regexes_[s], &bad, target);
+    if (built && s != static_cast<std::size_t>(Subject::kField)) continue;
+    if (built &&
+        (subject.joined.take_prebuilt(regexes_[s], PatternDatabase::Lines::kMany) ||
+         subject.joined.compile(regexes_[s], &bad, target, PatternDatabase::Lines::kMany))) {
+      continue;
+    }
     const PatternInfo& pattern = subject.patterns[bad.index];
     throw CompileError{
         fmt::format("{}:{}: bad pattern: {}", files[pattern.file].name, pattern.line, bad.message)};

@@ -17,9 +17,12 @@ namespace probewall::rules {
 class Compiler {
  public:
   /// `disabled`, `shadow`: rule ids of the configuration; unknown ones are errors.
-  std::unique_ptr<RuleSet::Compiled> compile(const std::vector<RuleText>& files,
-                                             const std::vector<std::string>& disabled,
-                                             const std::vector<std::string>& shadow);
+  std::unique_ptr<RuleSet::Compiled> compile(
+      const std::vector<RuleText>& files, const std::vector<std::string>& disabled,
+      const std::vector<std::string>& shadow,
+      PatternDatabase::Target target = PatternDatabase::Target::kThisMachine);
+  /// After compile(): the expressions of each subject's database.
+  const std::array<std::vector<std::string>, kSubjects>& regexes() const { return regexes_; }
 
  private:
   struct File {
@@ -36,7 +39,7 @@ class Compiler {
                     const std::vector<std::string>& shadow);
   void add_pattern(std::uint32_t label, Subject subject, const YamlNode& pattern,
                    std::vector<std::string> names);
-  void build_databases(const std::vector<File>& files);
+  void build_databases(const std::vector<File>& files, PatternDatabase::Target target);
   void finish_facts();
   void unique_id(const Reader& read, const YamlNode& node, std::set<std::string>& seen,
                  std::string_view what);

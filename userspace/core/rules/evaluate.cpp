@@ -6,17 +6,7 @@
 namespace probewall::rules {
 namespace {
 
-std::uint32_t hash_text(std::string_view text) {
-  return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), 7) >> 32);
-}
-
 bool has_bit(std::uint64_t mask, std::size_t bit) { return bit < 64 && (mask >> bit & 1) != 0; }
-
-std::size_t method_bit(std::string_view method) {
-  const auto& words = method_words();
-  const auto found = std::find(words.begin(), words.end(), method);
-  return found == words.end() ? words.size() - 1 : static_cast<std::size_t>(found - words.begin());
-}
 
 bool in_order(const Condition& c, const Features& f) {
   std::uint8_t last = 0;
@@ -28,7 +18,10 @@ bool in_order(const Condition& c, const Features& f) {
 }
 
 bool equals_without_case(std::string_view value, std::string_view lower) {
-  return value.size() == lower.size() && lower_case(value) == lower;
+  return value.size() == lower.size() &&
+         std::equal(value.begin(), value.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
+         });
 }
 
 bool field_holds(const Condition& c, const Features& f) {
@@ -113,7 +106,7 @@ bool holds(const Condition& c, const Features& f) {
     case Test::kLabels:
       return f.labels.any(c.a, c.b);
     case Test::kMethod:
-      return has_bit(c.mask, method_bit(f.request->head.method));
+      return has_bit(c.mask, f.method);
     case Test::kApi:
       return has_bit(c.mask, static_cast<std::size_t>(f.request->api));
     case Test::kProduct:
@@ -203,75 +196,10 @@ bool holds(const SourceCondition& c, const SourceMemory& s, std::uint32_t now_ds
     case SourceTest::kFailureRatio:
       return s.answered > 0 && c.range.contains(s.answered) &&
              static_cast<double>(s.failed) / s.answered >= c.ratio;
+    case SourceTest::kKeySources:
+      return false;
   }
   return false;
-}
-
-void fact_values(const RuleSet::Compiled& rules, const Fact& fact, const Features& f,
-                 std::vector<std::uint32_t>& out) {
-  const Request& r = *f.request;
-  const auto add = [&](std::string_view text) {
-    if (!text.empty()) out.push_back(hash_text(text));
-  };
-  const auto address =
-      std::string_view{reinterpret_cast<const char*>(r.flow.server.bytes.data()), 16};
-  switch (fact.value) {
-    case FactValue::kRequest:
-      out.push_back(static_cast<std::uint32_t>(r.id));
-      break;
-    case FactValue::kServer:
-      add(address);
-      break;
-    case FactValue::kPort:
-      out.push_back(r.flow.server_port);
-      break;
-    case FactValue::kEndpoint:
-      out.push_back(hash_text(address) ^ (r.flow.server_port * 0x9e3779b9u));
-      break;
-    case FactValue::kPath:
-      add(f.path);
-      break;
-    case FactValue::kTarget:
-      add(r.head.method + " " + r.head.target);
-      break;
-    case FactValue::kKey:
-      add(r.head.auth_hash);
-      break;
-    case FactValue::kAuthStyle:
-      add(auth_style(r));
-      break;
-    case FactValue::kModel:
-      add(f.model);
-      break;
-    case FactValue::kUserAgent:
-      add(f.user_agent);
-      break;
-    case FactValue::kPrompt:
-      add(f.prompt);
-      break;
-    case FactValue::kRpcMethod:
-      add(r.llm.rpc_method);
-      break;
-    case FactValue::kBody:
-      add(r.body_prefix);
-      break;
-    case FactValue::kHeaderShape: {
-      std::string names;
-      for (const Header& h : r.head.headers) names += lower_case(h.name) + ",";
-      add(names);
-      break;
-    }
-    case FactValue::kLabel: {
-      const SetInfo& set = rules.sets[fact.set];
-      for (std::uint32_t i = 0; i < set.label_count; ++i) {
-        if (f.labels.test(set.first_label + i)) out.push_back(i + 1);
-      }
-      break;
-    }
-    case FactValue::kStatus:
-    case FactValue::kCount:
-      break;
-  }
 }
 
 }  // namespace probewall::rules

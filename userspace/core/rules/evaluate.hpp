@@ -16,11 +16,7 @@ struct AnswerFeatures {
 
 bool holds(const Condition& condition, const Features& features);
 bool holds(const Condition& condition, const AnswerFeatures& answer);
+/// Not for kKeySources, which is not about one source.
 bool holds(const SourceCondition& condition, const SourceMemory& source, std::uint32_t now_ds);
-
-/// The values a fact takes from this request (none: nothing to remember). Only FactValue::kStatus
-/// is known later, from the answer.
-void fact_values(const RuleSet::Compiled& rules, const Fact& fact, const Features& features,
-                 std::vector<std::uint32_t>& out);
 
 }  // namespace probewall::rules

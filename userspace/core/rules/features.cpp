@@ -2,30 +2,25 @@
 #include "core/rules/features.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace probewall::rules {
 namespace {
 
-/// Field values that are prose or bulk, not structure: never scanned unless a set names them.
-bool is_prose(std::string_view name) {
-  return name == "content" || name == "prompt" || name == "text" || name == "input" ||
-         name == "role" || name == "system" || name == "messages" || name == "images";
-}
-
-std::string normalise_path(std::string_view raw) {
-  std::string path = percent_decode(raw.substr(0, raw.find('?')));
+void normalise_path(std::string_view raw, std::string& path) {
+  percent_decode(raw.substr(0, raw.find('?')), path);
   path.erase(
       std::unique(path.begin(), path.end(), [](char a, char b) { return a == '/' && b == '/'; }),
       path.end());
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
 }
 
 /// ".../models/NAME:generateContent" is where Gemini's API names the model.
 std::string_view model_in_path(std::string_view path) {
   const std::size_t colon = path.rfind(':');
+  if (colon == path.npos) return {};
   const std::size_t slash = path.rfind("/models/");
-  if (colon == path.npos || slash == path.npos || slash + 8 > colon) return {};
+  if (slash == path.npos || slash + 8 > colon) return {};
   return path.substr(slash + 8, colon - slash - 8);
 }
 
@@ -44,73 +39,14 @@ std::uint32_t flags_of(const Request& r) {
   put(Flag::kUpgrade, r.head.upgrade);
   put(Flag::kTransferConflict, r.head.content_length_invalid ||
                                    (r.head.transfer_encoding && r.head.content_length.has_value()));
+  put(Flag::kOverLimit, r.over_limit);
   return flags;
 }
 
-class Scanner {
- public:
-  Scanner(const RuleSet::Compiled& rules, hs_scratch* scratch, std::vector<std::uint32_t>& matched,
-          LabelBits& labels)
-      : rules_(rules), scratch_(scratch), matched_(matched), labels_(labels) {}
-
-  void scan(Subject subject, std::string_view text) {
-    const SubjectPatterns& patterns = rules_.subjects[static_cast<std::size_t>(subject)];
-    matched_.clear();
-    patterns.db.scan(text, scratch_, matched_);
-    for (const std::uint32_t id : matched_) labels_.set(patterns.patterns[id].label);
-  }
-
-  void scan_field(const BodyField& field) {
-    const auto& known = rules_.field_names;
-    const bool wanted = std::find(known.begin(), known.end(), field.name) != known.end();
-    if (!wanted && is_prose(field.name)) return;
-    const SubjectPatterns& patterns = rules_.subjects[static_cast<std::size_t>(Subject::kField)];
-    matched_.clear();
-    patterns.db.scan(field.value, scratch_, matched_);
-    for (const std::uint32_t id : matched_) {
-      const PatternInfo& pattern = patterns.patterns[id];
-      const bool named =
-          std::find(pattern.names.begin(), pattern.names.end(), field.name) != pattern.names.end();
-      if (named || (pattern.names.empty() && !is_prose(field.name))) labels_.set(pattern.label);
-    }
-  }
-
- private:
-  const RuleSet::Compiled& rules_;
-  hs_scratch* scratch_;
-  std::vector<std::uint32_t>& matched_;
-  LabelBits& labels_;
-};
-
-/// `lower` is in lower case already.
-bool same_name(std::string_view name, std::string_view lower) {
-  if (name.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i] >= 'A' && name[i] <= 'Z' ? static_cast<char>(name[i] + 32) : name[i];
-    if (c != lower[i]) return false;
-  }
-  return true;
-}
-
-void read_headers(const RuleSet::Compiled& rules, const RequestHead& head, Features& out) {
-  out.header_bits = 0;
-  out.other_headers = 0;
-  std::uint8_t position = 0;
-  for (const Header& header : head.headers) {
-    const auto found =
-        std::find_if(rules.headers.begin(), rules.headers.end(),
-                     [&](const std::string& name) { return same_name(header.name, name); });
-    if (position < 255) ++position;
-    if (found == rules.headers.end()) {
-      ++out.other_headers;
-      continue;
-    }
-    const auto slot = static_cast<std::size_t>(found - rules.headers.begin());
-    if (out.header_bits >> slot & 1) continue;  // the first of its name counts
-    out.header_bits |= std::uint64_t{1} << slot;
-    out.header_position[slot] = position;
-    out.header_value[slot] = header.value;
-  }
+std::size_t method_index(std::string_view method) {
+  const auto& words = method_words();
+  const auto found = std::find(words.begin(), words.end(), method);
+  return found == words.end() ? words.size() - 1 : static_cast<std::size_t>(found - words.begin());
 }
 
 }  // namespace
@@ -120,51 +56,13 @@ std::uint64_t Features::body_size() const {
                                  request->body_prefix.size());
 }
 
-std::string normalise_prompt(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\'' || c == '`') continue;
-    if (c == '\xe2' && text.substr(i, 3) == "\xe2\x80\x99") {  // the typographic apostrophe
-      i += 2;
-    } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else {
-      out += c;
-    }
-  }
-  while (!out.empty() && out.back() == ' ') out.pop_back();
-  return out;
-}
-
-std::string without_quotes(std::string_view text) {
-  std::string out;
-  char closing = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::string_view three = text.substr(i, 3);
-    const bool line_start = i == 0 || text[i - 1] == '\n';
-    if (closing == 0 && (text[i] == '"' || text[i] == '`')) {
-      closing = text[i];
-    } else if (closing != 0 && (text[i] == closing || (closing == '\n' && text[i] == '\n'))) {
-      closing = 0;
-      out += ' ';
-    } else if (closing == 0 && three == "\xe2\x80\x9c") {
-      closing = '\x9d';  // last byte of the closing typographic mark
-    } else if (closing == 0 && line_start && text[i] == '>') {
-      closing = '\n';
-    } else if (closing == 0) {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-std::string normalise_model(std::string_view model) {
+void normalise_model(std::string_view model, std::string& out) {
   constexpr std::string_view kLatest = ":latest";
-  std::string out = lower_case(model.substr(0, 256));
+  out.assign(model.substr(0, 256));
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
   if (out.ends_with(kLatest)) out.resize(out.size() - kLatest.size());
-  return out;
 }
 
 std::string_view auth_style(const Request& request) {
@@ -178,44 +76,204 @@ std::string_view auth_style(const Request& request) {
   return in_query ? "query" : "";
 }
 
-void extract_features(const RuleSet::Compiled& rules, const Request& request, hs_scratch* scratch,
-                      std::vector<std::uint32_t>& matched, Features& out) {
+void FeatureReader::use(const RuleSet::Compiled& rules) {
+  rules_ = &rules;
+  remembered_.assign(kRemembered, Remembered{});
+  const auto& names = rules.field_names.names();
+  keep_prose_ = std::any_of(names.begin(), names.end(), is_prose);
+  for (const SubjectPatterns& subject : rules.subjects) {
+    subject.db.reserve(scratch_);
+    subject.joined.reserve(scratch_);
+  }
+}
+
+bool FeatureReader::wanted(Subject subject, const Features& f) const {
+  return intersect(f.candidates, rules_->plan.users[static_cast<std::size_t>(subject)].row(0));
+}
+
+/// Drops candidates that need a label of `subject` and got none.
+void FeatureReader::narrow(Subject subject, std::size_t labels_before, Features& f) {
+  const Plan& plan = rules_->plan;
+  const std::span<const std::uint64_t> none =
+      plan.no_label[static_cast<std::size_t>(subject)].row(0);
+  row_.assign(none.begin(), none.end());
+  for (std::size_t i = labels_before; i < f.labels.list().size(); ++i) {
+    const auto label = plan.labels.row(f.labels.list()[i]);
+    for (std::size_t w = 0; w < row_.size(); ++w) row_[w] |= label[w];
+  }
+  keep_only(f.candidates, row_);
+  for (std::size_t i = labels_before; i < f.labels.list().size(); ++i) {
+    drop(f.candidates, plan.labels_refused.row(f.labels.list()[i]));
+  }
+}
+
+/// Clients and scanners alike repeat their paths, user agents and models.
+const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std::string_view text) {
+  const std::uint64_t hash =
+      hash_bytes(text.data(), text.size(), static_cast<std::uint64_t>(subject) + 1);
+  const bool short_text = text.size() <= kMaxRemembered;
+  Remembered& entry = short_text ? remembered_[hash % kRemembered] : unremembered_;
+  if (short_text && entry.hash == hash && entry.subject == subject && entry.text == text) {
+    return entry.labels;
+  }
+  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(subject)];
+  matched_.clear();
+  patterns.db.scan(text, scratch_.get(), matched_);
+  entry.labels.clear();
+  for (const std::uint32_t id : matched_) entry.labels.push_back(patterns.patterns[id].label);
+  entry.hash = hash;
+  entry.subject = subject;
+  entry.text.assign(short_text ? text : std::string_view{});
+  return entry.labels;
+}
+
+void FeatureReader::scan(Subject subject, std::string_view text, Features& f) {
+  if (!wanted(subject, f)) return;
+  const std::size_t before = f.labels.list().size();
+  if (!text.empty()) {
+    for (const std::uint32_t label : labels_in(subject, text)) f.labels.set(label);
+  }
+  narrow(subject, before, f);
+}
+
+void FeatureReader::scan_field(const BodyField& field, Features& f) {
+  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(Subject::kField)];
+  matched_.clear();
+  patterns.db.scan(field.value, scratch_.get(), matched_);
+  for (const std::uint32_t id : matched_) {
+    const PatternInfo& pattern = patterns.patterns[id];
+    const bool named =
+        std::find(pattern.names.begin(), pattern.names.end(), field.name) != pattern.names.end();
+    if (named || (pattern.names.empty() && !is_prose(field.name))) f.labels.set(pattern.label);
+  }
+}
+
+void FeatureReader::scan_fields(Features& f) {
+  read_query_fields(f.request->head.target, f.fields);
+  read_body_fields(f.request->body_prefix, f.fields, keep_prose_);
+  // Most requests have no field of interest: one scan over all values, a line each, shows it.
+  f.joined.clear();
+  const auto scanned = [&](const BodyField& field) {
+    return field.is_string &&
+           (!is_prose(field.name) || rules_->field_names.find(field.name) != NameTable::kNone);
+  };
+  row_.assign(rules_->plan.fields.none.row(0).begin(), rules_->plan.fields.none.row(0).end());
+  for (const BodyField& field : f.fields) {
+    const std::uint32_t name = rules_->field_names.find(field.name);
+    if (name != NameTable::kNone) {
+      const auto thing = rules_->plan.fields.things.row(name);
+      for (std::size_t w = 0; w < row_.size(); ++w) row_[w] |= thing[w];
+    }
+    if (!scanned(field)) continue;
+    f.joined += field.value;
+    f.joined += '\n';
+  }
+  keep_only(f.candidates, row_);
+  const std::size_t before = f.labels.list().size();
+  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(Subject::kField)];
+  if (wanted(Subject::kField, f) && patterns.joined.matches(f.joined, scratch_.get())) {
+    for (const BodyField& field : f.fields) {
+      if (scanned(field)) scan_field(field, f);
+    }
+  }
+  narrow(Subject::kField, before, f);
+}
+
+void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
+  out.header_bits = 0;
+  out.other_headers = 0;
+  std::uint8_t position = 0;
+  for (const Header& header : head.headers) {
+    if (position < 255) ++position;
+    const std::uint32_t slot = rules_->headers.find(header.name);
+    if (slot == NameTable::kNone) {
+      ++out.other_headers;
+      continue;
+    }
+    if (out.header_bits >> slot & 1) continue;  // the first of its name counts
+    out.header_bits |= std::uint64_t{1} << slot;
+    out.header_position[slot] = position;
+    out.header_value[slot] = header.value;
+  }
+}
+
+void FeatureReader::narrow_by_kind(Features& f) const {
+  const Plan& plan = rules_->plan;
+  const Request& r = *f.request;
+  const auto auth = plan.auth.row(static_cast<std::size_t>(r.head.auth));
+  f.candidates.assign(auth.begin(), auth.end());
+  keep_only(f.candidates, plan.method.row(f.method));
+  keep_only(f.candidates, plan.api.row(static_cast<std::size_t>(r.api)));
+  keep_only(f.candidates, plan.product.row(static_cast<std::size_t>(r.impl)));
+}
+
+void FeatureReader::narrow_by_needs(const Needs& needs, std::uint64_t present, Features& f) {
+  row_.assign(needs.none.row(0).begin(), needs.none.row(0).end());
+  for (; present != 0; present &= present - 1) {
+    const auto thing = needs.things.row(static_cast<std::size_t>(__builtin_ctzll(present)));
+    for (std::size_t w = 0; w < row_.size(); ++w) row_[w] |= thing[w];
+    drop(f.candidates, needs.refused.row(static_cast<std::size_t>(__builtin_ctzll(present))));
+  }
+  keep_only(f.candidates, row_);
+}
+
+void FeatureReader::read_prompt(const Request& request, Features& f) {
+  const std::string& said = request.llm.user_text;
+  const bool speech = wanted(Subject::kSpeech, f);
+  if (speech || wanted(Subject::kPrompt, f)) {
+    normalise_prompt(said, f.prompt);
+    scan(Subject::kPrompt, f.prompt, f);
+  }
+  if (!wanted(Subject::kSpeech, f)) return;
+  if (!may_quote(said)) return scan(Subject::kSpeech, f.prompt, f);
+  without_quotes(said, f.joined);
+  normalise_prompt(f.joined, f.text);
+  scan(Subject::kSpeech, f.text, f);
+}
+
+void FeatureReader::read(const Request& request, Features& out) {
   out.request = &request;
-  out.labels.reset(rules.labels.size());
-  out.path = normalise_path(request.head.path.empty() ? request.head.target : request.head.path);
-  out.model = normalise_model(request.llm.model.empty() ? model_in_path(out.path)
-                                                        : std::string_view{request.llm.model});
-  out.prompt = normalise_prompt(request.llm.user_text);
+  out.labels.reset(rules_->labels.size());
+  out.method = method_index(request.head.method);
   out.user_agent = request.head.user_agent();
   out.flags = flags_of(request);
   out.hosted = Hosted::kUnknown;
   out.fields.clear();
-  read_query_fields(request.head.target, out.fields);
-  read_body_fields(request.body_prefix, out.fields);
-  read_headers(rules, request.head, out);
+  out.prompt.clear();
+  const RequestHead& head = request.head;
+  normalise_path(head.path.empty() ? head.target : head.path, out.path);
+  normalise_model(
+      request.llm.model.empty() ? model_in_path(out.path) : std::string_view{request.llm.model},
+      out.model);
+  read_headers(head, out);
 
-  Scanner scanner{rules, scratch, matched, out.labels};
-  scanner.scan(Subject::kPath, out.path);
-  scanner.scan(Subject::kTarget, percent_decode(request.head.target));
-  scanner.scan(Subject::kUserAgent, out.user_agent);
-  scanner.scan(Subject::kPrompt, out.prompt);
-  const bool quotes = request.llm.user_text.find_first_of("\"`>\xe2") != std::string::npos;
-  scanner.scan(Subject::kSpeech,
-               quotes ? normalise_prompt(without_quotes(request.llm.user_text)) : out.prompt);
-  scanner.scan(Subject::kSystem, normalise_prompt(request.llm.system_text));
-  scanner.scan(Subject::kModel, out.model);
-  scanner.scan(Subject::kRpcMethod, request.llm.rpc_method);
-  scanner.scan(Subject::kClient, request.llm.client_name);
-  scanner.scan(Subject::kBody, request.body_prefix);
-  for (const BodyField& field : out.fields) {
-    if (field.is_string) scanner.scan_field(field);
+  narrow_by_kind(out);
+  narrow_by_needs(rules_->plan.flags, out.flags, out);
+  narrow_by_needs(rules_->plan.headers, out.header_bits, out);
+  scan(Subject::kPath, out.path, out);
+  scan(Subject::kUserAgent, out.user_agent, out);
+  scan(Subject::kModel, out.model, out);
+  scan(Subject::kRpcMethod, request.llm.rpc_method, out);
+  scan(Subject::kClient, request.llm.client_name, out);
+  if (wanted(Subject::kTarget, out)) {
+    percent_decode(head.target, out.text);
+    scan(Subject::kTarget, out.text, out);
   }
+  if (wanted(Subject::kField, out)) scan_fields(out);
+  read_prompt(request, out);
+  if (wanted(Subject::kSystem, out)) {
+    normalise_prompt(request.llm.system_text, out.text);
+    scan(Subject::kSystem, out.text, out);
+  }
+  scan(Subject::kBody, request.body_prefix, out);
 }
 
-void scan_answer(const RuleSet::Compiled& rules, std::string_view answer, hs_scratch* scratch,
-                 std::vector<std::uint32_t>& matched, LabelBits& labels) {
-  labels.reset(rules.labels.size());
-  Scanner{rules, scratch, matched, labels}.scan(Subject::kAnswer, answer);
+void FeatureReader::scan_answer(std::string_view answer, LabelBits& labels) {
+  labels.reset(rules_->labels.size());
+  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(Subject::kAnswer)];
+  matched_.clear();
+  patterns.db.scan(answer, scratch_.get(), matched_);
+  for (const std::uint32_t id : matched_) labels.set(patterns.patterns[id].label);
 }
 
 }  // namespace probewall::rules

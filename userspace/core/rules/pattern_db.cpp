@@ -5,6 +5,9 @@
 #include <hs.h>
 
 #include <cassert>
+#include <cstdlib>
+
+#include "core/rules/prebuilt.hpp"
 
 namespace probewall::rules {
 namespace {
@@ -16,6 +19,8 @@ int on_match(unsigned id, unsigned long long, unsigned long long, unsigned, void
   static_cast<std::vector<std::uint32_t>*>(context)->push_back(id);
   return 0;
 }
+
+int stop_at_match(unsigned, unsigned long long, unsigned long long, unsigned, void*) { return 1; }
 
 }  // namespace
 
@@ -41,12 +46,14 @@ std::string pattern_to_regex(std::string_view pattern, bool whole) {
   return out;
 }
 
-bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad) {
+bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad, Target target,
+                              Lines lines) {
   db_.reset();
   if (regexes.empty()) return true;
   std::vector<const char*> expressions;
-  std::vector<unsigned> flags(regexes.size(),
-                              HS_FLAG_CASELESS | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH);
+  const unsigned flag = HS_FLAG_CASELESS | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH |
+                        (lines == Lines::kMany ? HS_FLAG_MULTILINE : 0u);
+  std::vector<unsigned> flags(regexes.size(), flag);
   std::vector<unsigned> ids;
   for (const std::string& regex : regexes) {
     ids.push_back(static_cast<unsigned>(expressions.size()));
@@ -54,8 +61,11 @@ bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad)
   }
   hs_database_t* db = nullptr;
   hs_compile_error_t* error = nullptr;
+  // A platform without named features is the oldest processor the library runs on.
+  const hs_platform_info_t any_machine{HS_TUNE_FAMILY_GENERIC, 0, 0, 0};
   if (hs_compile_multi(expressions.data(), flags.data(), ids.data(),
-                       static_cast<unsigned>(regexes.size()), HS_MODE_BLOCK, nullptr, &db,
+                       static_cast<unsigned>(regexes.size()), HS_MODE_BLOCK,
+                       target == Target::kAnyMachine ? &any_machine : nullptr, &db,
                        &error) != HS_SUCCESS) {
     bad->index = error->expression < 0 ? 0 : static_cast<std::size_t>(error->expression);
     bad->message = error->message;
@@ -64,6 +74,26 @@ bool PatternDatabase::compile(const std::vector<std::string>& regexes, Bad* bad)
   }
   db_.reset(db);
   return true;
+}
+
+bool PatternDatabase::take_prebuilt(const std::vector<std::string>& regexes, Lines lines) {
+  if (regexes.empty()) return false;
+  const std::string_view bytes = find_prebuilt(prebuilt_key(regexes, lines));
+  hs_database_t* db = nullptr;
+  if (bytes.empty() || hs_deserialize_database(bytes.data(), bytes.size(), &db) != HS_SUCCESS) {
+    return false;
+  }
+  db_.reset(db);
+  return true;
+}
+
+std::string PatternDatabase::serialise() const {
+  char* bytes = nullptr;
+  std::size_t size = 0;
+  if (empty() || hs_serialize_database(db_.get(), &bytes, &size) != HS_SUCCESS) return {};
+  std::string out{bytes, size};
+  std::free(bytes);  // the library's default allocator is malloc
+  return out;
 }
 
 void PatternDatabase::reserve(HsScratch& scratch) const {
@@ -79,6 +109,13 @@ void PatternDatabase::scan(std::string_view text, hs_scratch* scratch,
   if (empty() || text.empty()) return;
   const auto size = static_cast<unsigned>(std::min(text.size(), kMaxScan));
   hs_scan(db_.get(), text.data(), size, 0, scratch, on_match, &matched);
+}
+
+bool PatternDatabase::matches(std::string_view text, hs_scratch* scratch) const {
+  if (empty() || text.empty()) return false;
+  const auto size = static_cast<unsigned>(std::min(text.size(), kMaxScan));
+  return hs_scan(db_.get(), text.data(), size, 0, scratch, stop_at_match, nullptr) ==
+         HS_SCAN_TERMINATED;
 }
 
 }  // namespace probewall::rules

@@ -32,14 +32,26 @@ class PatternDatabase {
     std::string message;
   };
 
+  /// Which processors the database is made for.
+  enum class Target : std::uint8_t { kThisMachine, kAnyMachine };
+  /// kMany: `^` and `$` hold at every line's beginning and end.
+  enum class Lines : std::uint8_t { kOne, kMany };
+
   /// Ids given out by scan() are indexes into `regexes`. All match without case, `.` any byte.
   /// Returns false and fills `bad` when one does not compile.
-  bool compile(const std::vector<std::string>& regexes, Bad* bad);
+  bool compile(const std::vector<std::string>& regexes, Bad* bad,
+               Target target = Target::kThisMachine, Lines lines = Lines::kOne);
+  /// Takes the database that the build made of `regexes`; false when there is none, or none that
+  /// this machine and library can use.
+  bool take_prebuilt(const std::vector<std::string>& regexes, Lines lines = Lines::kOne);
+  std::string serialise() const;  ///< "" when empty()
   bool empty() const { return db_ == nullptr; }
   /// Grows `scratch` until it serves this database too. One scratch per thread.
   void reserve(HsScratch& scratch) const;
   /// Appends the indexes of all expressions that match `text`, each once, to `matched`.
   void scan(std::string_view text, hs_scratch* scratch, std::vector<std::uint32_t>& matched) const;
+  /// Whether any expression matches.
+  bool matches(std::string_view text, hs_scratch* scratch) const;
 
  private:
   std::unique_ptr<hs_database, HsDatabaseDeleter> db_;

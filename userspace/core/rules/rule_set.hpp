@@ -51,9 +51,11 @@ class RuleSet {
 /// What scoring one proven request or answer produced.
 struct Verdict {
   std::vector<Detection> detections;
-  double score = 0;             ///< the source's score now, decayed
-  std::vector<Reason> reasons;  ///< what it is made of, largest first
-  std::vector<Aim> aims;
+  double score = 0;  ///< the source's score now, decayed
+  /// The part of the score that rules with the action rate-limit gave: half as good for a block.
+  double limiting = 0;
+  std::vector<Reason> reasons;  ///< what it is made of, largest first; without detections: empty
+  std::vector<Aim> aims;        ///< of the reasons, in order
   std::uint64_t requests_seen = 0;  ///< proven requests of this source, this one included
   double threshold_bonus = 0;       ///< earned trust: policy adds it to its threshold; bounded
 };

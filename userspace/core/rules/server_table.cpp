@@ -23,11 +23,10 @@ std::uint32_t ServerTable::model_hash(std::string_view model) {
   return static_cast<std::uint32_t>(hash_bytes(model.data(), model.size(), 11) >> 32);
 }
 
-Hosted ServerTable::hosted(const ServerKey& key, std::string_view model) const {
+Hosted ServerTable::hosted(const ServerKey& key, std::string_view model, std::uint32_t hash) const {
   const auto found = servers_.find(key);
   if (found == servers_.end() || model.empty()) return Hosted::kUnknown;
   const Server& server = found->second;
-  const std::uint32_t hash = model_hash(model);
   if (contains(server.models, hash)) return Hosted::kYes;
   if (server.listed || contains(server.missing, hash)) return Hosted::kNo;
   return Hosted::kUnknown;
@@ -42,14 +41,16 @@ void ServerTable::learn_list(const ServerKey& key, std::string_view answer) {
   const std::size_t blank = answer.find("\r\n\r\n");
   if (blank == std::string_view::npos) return;
   const std::string_view body = answer.substr(blank + 4);
-  std::vector<BodyField> fields;
+  FieldList fields;
+  std::string model;
   read_body_fields(body, fields);
   Server& server = at(key);
   std::size_t found = 0;
   for (const BodyField& field : fields) {
     const bool names_model = field.name == "id" || field.name == "name" || field.name == "model";
     if (!field.is_string || !names_model || field.value.empty()) continue;
-    add(server.models, model_hash(normalise_model(field.value)));
+    normalise_model(field.value, model);
+    add(server.models, model_hash(model));
     ++found;
   }
   // Only the first bytes of an answer are captured: a list that does not end proves no absence.

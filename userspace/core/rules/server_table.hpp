@@ -30,7 +30,7 @@ class ServerTable {
  public:
   /// kYes: listed by the server itself, or an authenticated request for it succeeded. kNo: the
   /// server said so, or has shown its whole list without it. `model` normalised.
-  Hosted hosted(const ServerKey& server, std::string_view model) const;
+  Hosted hosted(const ServerKey& server, std::string_view model, std::uint32_t hash) const;
   bool refuses_outsiders(const ServerKey& server) const;
 
   void learn_list(const ServerKey& server, std::string_view answer);

@@ -4,9 +4,8 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "core/rules/source_memory.hpp"
@@ -15,9 +14,13 @@ namespace probewall::rules {
 
 enum class Standing : std::uint8_t { kPlain, kSuspicious, kTrusted, kCount };
 
+/// Holds at most `max_sources` sources and kBytesPerSource bytes for each of these, whatever the
+/// single source needs.
 class SourceList {
  public:
-  explicit SourceList(std::uint32_t max_sources) : max_(max_sources < 16 ? 16 : max_sources) {}
+  static constexpr std::size_t kBytesPerSource = 256;
+
+  explicit SourceList(std::uint32_t max_sources);
 
   SourceMemory* find(const IpPrefix& source);
   const SourceMemory* find(const IpPrefix& source) const;
@@ -25,22 +28,27 @@ class SourceList {
   SourceMemory& touch(const IpPrefix& source, std::uint32_t now_ds);
   /// Files the source under its present standing, as the one seen last.
   void set_standing(SourceMemory& memory, Standing standing);
-  void erase(const IpPrefix& source);
+  /// To be called after `memory` remembered more: `heap_before` is its heap_bytes() before. Evicts
+  /// others while the whole is over its bound.
+  void account(const SourceMemory& memory, std::size_t heap_before);
 
   template <typename Visitor>
   void for_each(Visitor visit) const {
-    for (const SourceMemory& memory : slots_) {
-      if (memory.used) visit(memory);
+    for (std::uint32_t i = 0; i < slots_made_; ++i) {
+      if (at(i).used) visit(at(i));
     }
   }
   template <typename Visitor>
   void for_each(Visitor visit) {
-    for (SourceMemory& memory : slots_) {
-      if (memory.used) visit(memory);
+    for (std::uint32_t i = 0; i < slots_made_; ++i) {
+      if (at(i).used) visit(at(i));
     }
   }
-  std::uint64_t size() const { return index_.size(); }
+  std::uint64_t size() const { return size_; }
   std::uint64_t evicted() const { return evicted_; }
+  /// Bytes in use, index included.
+  std::uint64_t bytes() const;
+  std::uint64_t max_bytes() const { return std::uint64_t{max_} * kBytesPerSource; }
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;
@@ -48,17 +56,39 @@ class SourceList {
     std::uint32_t newest = kNone;
     std::uint32_t oldest = kNone;
   };
+  /// Open addressing with linear probing; slot kNone: empty.
+  struct Place {
+    std::uint32_t tag = 0;  ///< hash bits, so that few slots are looked at
+    std::uint32_t slot = kNone;
+  };
+  static std::uint64_t hash(const IpPrefix& source) { return std::hash<IpPrefix>{}(source); }
+  std::size_t home(std::uint64_t hash) const { return hash & (places_.size() - 1); }
+  std::size_t place_of(const IpPrefix& source) const;  ///< its place, or the empty one for it
+  void insert(const IpPrefix& source, std::uint32_t slot);
+  void remove(const IpPrefix& source);
+  void grow_index();
+
+  static constexpr std::uint32_t kChunk = 256;
+  using Chunk = std::array<SourceMemory, kChunk>;
+  SourceMemory& at(std::uint32_t slot) { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  const SourceMemory& at(std::uint32_t slot) const {
+    return (*chunks_[slot / kChunk])[slot % kChunk];
+  }
+  std::uint32_t slot_of(const SourceMemory& memory) const;
   void link(std::uint32_t slot, std::uint8_t list);
   void unlink(std::uint32_t slot);
   void release(std::uint32_t slot);
-  void evict_one();
+  bool evict_one(std::uint32_t keep);
 
   std::uint32_t max_;
+  std::uint64_t size_ = 0;
   std::uint64_t evicted_ = 0;
-  std::deque<SourceMemory> slots_;  ///< grows without moving what is there
+  std::uint64_t heap_ = 0;  ///< of all sources
+  std::uint32_t slots_made_ = 0;
+  std::vector<std::unique_ptr<Chunk>> chunks_;  ///< grows without moving what is there
   std::vector<std::uint32_t> free_;
   std::array<List, static_cast<std::size_t>(Standing::kCount)> lists_;
-  boost::unordered_flat_map<IpPrefix, std::uint32_t, std::hash<IpPrefix>> index_;
+  std::vector<Place> places_;
 };
 
 }  // namespace probewall::rules

@@ -13,24 +13,25 @@ std::uint32_t age(std::uint32_t then, std::uint32_t now) { return now > then ? n
 
 void SourceMemory::remember(const Fact& fact, std::uint16_t index, std::uint32_t hash,
                             std::uint32_t now_ds) {
+  const std::uint32_t kept = (hash ^ hash >> 24) & 0xffffff;
   std::uint32_t count = 0;
   FactEntry* oldest = nullptr;
   for (FactEntry& entry : facts_) {
     if (entry.fact != index) continue;
-    if (entry.hash == hash) {
+    if (entry.hash == kept) {
       entry.seen_ds = std::max(entry.seen_ds, now_ds);
       return;
     }
     ++count;
     if (oldest == nullptr || entry.seen_ds < oldest->seen_ds) oldest = &entry;
   }
-  if (count >= fact.capacity ||
-      (oldest != nullptr && age(oldest->seen_ds, now_ds) > fact.keep_ds)) {
-    oldest->hash = hash;
-    oldest->seen_ds = now_ds;
-    return;
+  const bool stale = oldest != nullptr && age(oldest->seen_ds, now_ds) > fact.keep_ds;
+  const FactEntry fresh{index, kept, now_ds};
+  if (oldest != nullptr && (count >= fact.capacity || stale)) {
+    *oldest = fresh;
+  } else {
+    facts_.push_back(fresh);
   }
-  facts_.push_back({hash, now_ds, index});
 }
 
 std::uint32_t SourceMemory::distinct(std::uint16_t fact, std::uint32_t within_ds,
@@ -42,29 +43,40 @@ std::uint32_t SourceMemory::distinct(std::uint16_t fact, std::uint32_t within_ds
   return count;
 }
 
-double SourceMemory::points_at(const RulePoints& entry, std::uint32_t now_ds,
-                               double half_life_ds) const {
-  return entry.points * std::exp2(-static_cast<double>(age(entry.fired_ds, now_ds)) / half_life_ds);
+double SourceMemory::points_at(const RulePoints& entry, std::uint32_t now_ds, double half_life_ds) {
+  const std::uint32_t since = age(entry.fired_ds, now_ds);
+  if (since == 0) return entry.points();
+  return entry.points() * std::exp2(-static_cast<double>(since) / half_life_ds);
 }
 
 double SourceMemory::score_at(std::uint32_t now_ds, double half_life_ds) const {
   double sum = 0;
-  for (const RulePoints& entry : rules) sum += points_at(entry, now_ds, half_life_ds);
+  for (const RulePoints& entry : rules_) sum += points_at(entry, now_ds, half_life_ds);
   return sum;
 }
 
 RulePoints* SourceMemory::find_rule(std::uint16_t rule) {
-  const auto found = std::find_if(rules.begin(), rules.end(),
-                                  [&](const RulePoints& entry) { return entry.rule == rule; });
-  return found == rules.end() ? nullptr : &*found;
+  RulePoints* found = std::find_if(rules_.begin(), rules_.end(),
+                                   [&](const RulePoints& entry) { return entry.rule == rule; });
+  return found == rules_.end() ? nullptr : found;
+}
+
+RulePoints* SourceMemory::rule_entry(std::uint16_t rule) {
+  if (RulePoints* known = find_rule(rule)) return known;
+  return rules_.push_back({rule, 0, 0}) ? rules_.end() - 1 : nullptr;
 }
 
 void SourceMemory::renumber(const std::vector<std::uint16_t>& fact_map,
                             const std::vector<std::uint16_t>& rule_map) {
-  for (FactEntry& entry : facts_) entry.fact = fact_map[entry.fact];
-  std::erase_if(facts_, [](const FactEntry& entry) { return entry.fact == kGone; });
-  for (RulePoints& entry : rules) entry.rule = rule_map[entry.rule];
-  std::erase_if(rules, [](const RulePoints& entry) { return entry.rule == kGone; });
+  facts_.shrink(std::remove_if(facts_.begin(), facts_.end(), [&](FactEntry& entry) {
+    const std::uint16_t to = fact_map[entry.fact];
+    entry.fact = to & 0xff;
+    return to == kGone;
+  }));
+  rules_.shrink(std::remove_if(rules_.begin(), rules_.end(), [&](RulePoints& entry) {
+    entry.rule = rule_map[entry.rule];
+    return entry.rule == kGone;
+  }));
 }
 
 }  // namespace probewall::rules

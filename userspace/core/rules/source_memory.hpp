@@ -6,34 +6,50 @@
 #include <string>
 #include <vector>
 
-#include "core/rules/compiled.hpp"
+#include "core/rules/compiled_types.hpp"
+#include "core/rules/small_array.hpp"
 #include "probewall/ip.hpp"
 #include "probewall/time.hpp"
 
 namespace probewall::rules {
 
-/// Time in tenths of a second since the table's epoch: 4 bytes last for 13 years.
+/// Time in tenths of a second since the table's epoch: 4 bytes last for 13 years. 24 bits of a
+/// value's hash: among the 64 values a fact keeps at most, one in 8,000 sources loses one.
 struct FactEntry {
-  std::uint32_t hash = 0;
-  std::uint32_t seen_ds = 0;
-  std::uint16_t fact = 0;
+  std::uint32_t fact : 8;  ///< kMaxFacts fit
+  std::uint32_t hash : 24;
+  std::uint32_t seen_ds;
 };
 
 struct RulePoints {
-  float points = 0;
-  std::uint32_t fired_ds = 0;
   std::uint16_t rule = 0;
+  std::uint16_t scaled = 0;  ///< points at fired_ds, in units of 1/64
+  std::uint32_t fired_ds = 0;
+
+  static constexpr double kScale = 64;
+  void set_points(double points) { scaled = static_cast<std::uint16_t>(points * kScale + 0.5); }
+  double points() const { return scaled / kScale; }
 };
 
 class SourceMemory {
  public:
   IpPrefix source;
+  // Place in the table's lists, see source_list.hpp.
+  std::uint8_t list = 0;
+  bool used = false;
+  bool trust_proven = false;  ///< the server was seen refusing outsiders
+  std::uint32_t newer = 0xffffffff;
+  std::uint32_t older = 0xffffffff;
+
   std::uint32_t first_ds = 0;
   std::uint32_t last_ds = 0;
   std::uint32_t requests = 0;
   std::uint32_t answered = 0;
   std::uint32_t failed = 0;  ///< of the answered ones, status 400 and above
-  std::vector<RulePoints> rules;
+
+  // Trust: see README.md.
+  std::uint32_t trust_hour = 0;   ///< last hour (since the epoch) that earned trust
+  std::uint16_t trust_hours = 0;  ///< how many did
 
   /// Notes that `fact` had this value. Over the fact's capacity the value seen longest ago goes.
   void remember(const Fact& fact, std::uint16_t index, std::uint32_t hash, std::uint32_t now_ds);
@@ -41,34 +57,28 @@ class SourceMemory {
   std::uint32_t distinct(std::uint16_t fact, std::uint32_t within_ds, std::uint32_t now_ds) const;
 
   /// Points left of `rule` at `now_ds`.
-  double points_at(const RulePoints& entry, std::uint32_t now_ds, double half_life_ds) const;
+  static double points_at(const RulePoints& entry, std::uint32_t now_ds, double half_life_ds);
   double score_at(std::uint32_t now_ds, double half_life_ds) const;
   RulePoints* find_rule(std::uint16_t rule);
+  /// The rule's entry, made when there is none; nullptr when the source has too many.
+  RulePoints* rule_entry(std::uint16_t rule);
+  const SmallArray<RulePoints>& rules() const { return rules_; }
 
   void forget() {
-    rules.clear();
+    rules_.clear();
     facts_.clear();
   }
-
-  // Trust: see README.md.
-  std::uint32_t trust_hour = 0;  ///< last hour (since the epoch) that earned trust
-  std::uint16_t trust_hours = 0;
-  bool trust_proven = false;  ///< the server was seen refusing outsiders
+  /// Heap memory this source holds.
+  std::size_t heap_bytes() const { return rules_.heap_bytes() + facts_.heap_bytes(); }
 
   /// Renumbers facts and rules after a change of rules; kGone drops the entry.
   static constexpr std::uint16_t kGone = 0xffff;
   void renumber(const std::vector<std::uint16_t>& fact_map,
                 const std::vector<std::uint16_t>& rule_map);
 
-  // Place in the table's lists, see source_table.cpp.
-  std::uint32_t slot = 0;
-  std::uint32_t newer = 0xffffffff;
-  std::uint32_t older = 0xffffffff;
-  std::uint8_t list = 0;
-  bool used = false;
-
  private:
-  std::vector<FactEntry> facts_;
+  SmallArray<RulePoints> rules_;
+  SmallArray<FactEntry> facts_;
 };
 
 }  // namespace probewall::rules

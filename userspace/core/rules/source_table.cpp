@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests and answers -> facts, points, trust.
 #include <algorithm>
-#include <deque>
-#include <set>
 
 #include "core/rules/evaluate.hpp"
+#include "core/rules/fact_hashes.hpp"
+#include "core/rules/key_table.hpp"
 #include "core/rules/rule_set.hpp"
 #include "core/rules/server_table.hpp"
 #include "core/rules/source_list.hpp"
@@ -20,15 +20,17 @@ constexpr double kTrustPerHour = 10;
 constexpr double kTrustMax = 30;         ///< where any key may have been let in
 constexpr double kTrustProvenMax = 100;  ///< where the server was seen refusing outsiders
 constexpr std::uint32_t kHourDs = 36'000;
+constexpr std::uint32_t kTrustLasts = 30 * 24;  ///< hours without use after which it is gone
 
-/// What must be known of a request when its answer comes.
+/// What must be known of a request when its answer comes. Reused, so that its vectors keep their
+/// memory.
 struct Pending {
-  std::uint64_t request_id = 0;
+  std::uint64_t request_id = 0;  ///< 0: answered, or none
   ServerKey server;
-  std::vector<std::uint16_t> rules;  ///< rules looked at on answers whose `when` held
+  WatcherBits held;  ///< rules and facts that look at answers and whose `when` held
   std::vector<std::pair<std::uint16_t, std::uint32_t>> facts;  ///< answer facts and their values
-  std::vector<std::uint16_t> status_facts;
   std::uint32_t model_hash = 0;
+  std::uint32_t key_hash = 0;
   Api api = Api::kNone;
   bool has_model = false;
   bool has_key = false;
@@ -71,68 +73,39 @@ class SourceTable::State {
     SourceMemory& memory = sources_.touch(request.source, now);
     memory.last_ds = std::max(memory.last_ds, now);
     ++memory.requests;
-    std::vector<Detection> detections;
+    Verdict verdict;
     if (!request.conflicting) {
-      extract_features(compiled(), request, scratch_.get(), matched_, features_);
-      const ServerKey server{request.flow.server, request.flow.server_port};
-      features_.hosted = servers_.hosted(server, features_.model);
-      Pending pending = remember_request(request, server, memory, now);
-      for (std::size_t i = 0; i < compiled().rules.size(); ++i) {
-        const Rule& rule = compiled().rules[i];
-        if (!holds(rule.when, features_)) continue;
-        if (rule.on_answer) pending.rules.push_back(static_cast<std::uint16_t>(i));
-        if (rule.on_request) fire(memory, i, now, request.id, detections);
-      }
-      keep(std::move(pending));
+      const std::size_t heap_before = memory.heap_bytes();
+      judge(request, memory, now, verdict.detections);
+      sources_.account(memory, heap_before);
     }
-    return verdict(memory, now, std::move(detections));
+    fill(verdict, memory, now);
+    sources_.set_standing(memory, standing(verdict));
+    return verdict;
   }
 
   Verdict on_response(const Response& response) {
-    const std::uint32_t now = to_ds(response.time);
-    std::vector<Detection> detections;
+    Verdict verdict;
     SourceMemory* memory = sources_.find(response.source);
-    if (memory == nullptr || response.status < 200)
-      return Verdict{};  // 1xx: the answer comes later
-    const auto found = pending_.find(response.request_id);
-    if (found == pending_.end()) return verdict(*memory, now, {});
-    const Pending pending = std::move(found->second);
-    pending_.erase(found);
-
-    ++memory->answered;
-    if (response.status >= 400) ++memory->failed;
-    answer_.response = &response;
-    answer_.model_not_found = pending.has_model && speaks_of_missing_model(response);
-    scan_answer(compiled(), response.head_and_body_prefix, scratch_.get(), matched_,
-                answer_.labels);
-    learn(pending, response);
-    for (const auto& [fact, value] : pending.facts) {
-      if (holds(compiled().facts[fact].answer, answer_)) {
-        memory->remember(compiled().facts[fact], fact, value, now);
-      }
+    // 1xx: the answer comes later.
+    if (memory == nullptr || response.status < 200) return verdict;
+    const std::uint32_t now = to_ds(response.time);
+    Pending& pending = pending_[response.request_id % kMaxPending];
+    if (response.request_id != 0 && pending.request_id == response.request_id) {
+      pending.request_id = 0;
+      const std::size_t heap_before = memory->heap_bytes();
+      judge(response, pending, *memory, now, verdict.detections);
+      sources_.account(*memory, heap_before);
     }
-    for (const std::uint16_t fact : pending.status_facts) {
-      if (holds(compiled().facts[fact].answer, answer_)) {
-        memory->remember(compiled().facts[fact], fact, static_cast<std::uint32_t>(response.status),
-                         now);
-      }
-    }
-    for (const std::uint16_t i : pending.rules) {
-      const Rule& rule = compiled().rules[i];
-      if (rule.on_request || holds(rule.answer, answer_)) {
-        fire(*memory, i, now, response.request_id, detections);
-      }
-    }
-    earn_trust(*memory, pending, response, now, detections);
-    return verdict(*memory, now, std::move(detections));
+    fill(verdict, *memory, now);
+    return verdict;
   }
 
   void use(std::shared_ptr<const RuleSet> rules) {
     if (rules_ != nullptr) renumber(*rules);
     rules_ = std::move(rules);
-    for (const SubjectPatterns& subject : compiled().subjects) subject.db.reserve(scratch_);
-    pending_.clear();  // their indexes belong to the old rules
-    order_.clear();
+    reader_.use(compiled());
+    for (Pending& pending : pending_) pending.request_id = 0;  // their indexes are the old rules'
   }
 
   SourceReport report(const SourceMemory& memory, Timestamp time) const {
@@ -164,6 +137,12 @@ class SourceTable::State {
     return out;
   }
 
+  void forget(SourceMemory& memory) {
+    const std::size_t heap_before = memory.heap_bytes();
+    memory.forget();
+    sources_.account(memory, heap_before);
+  }
+
   SourceList& sources() { return sources_; }
   const SourceList& sources() const { return sources_; }
 
@@ -183,74 +162,137 @@ class SourceTable::State {
     return epoch_ + Duration{static_cast<std::int64_t>(ds) * 100'000'000};
   }
 
-  /// Request facts go into the source's memory now, answer facts wait for the answer.
-  Pending remember_request(const Request& request, const ServerKey& server, SourceMemory& memory,
-                           std::uint32_t now) {
-    Pending pending;
+  void judge(const Request& request, SourceMemory& memory, std::uint32_t now,
+             std::vector<Detection>& detections) {
+    const Plan& plan = compiled().plan;
+    const ServerKey server{request.flow.server, request.flow.server_port};
+    Pending& pending = pending_[request.id % kMaxPending];
+    reader_.read(request, features_);
+    hashes_.begin(features_);
+    begin(pending, request, server);
+    features_.hosted = servers_.hosted(server, features_.model, pending.model_hash);
+    if (pending.has_key) {
+      keys_.note(pending.key_hash, source_hash(request.source), now);
+    }
+    for_each_bit(features_.candidates, plan.rules, plan.watchers, [&](std::size_t w) {
+      const auto index = static_cast<std::uint16_t>(w - plan.rules);
+      if (!plan.exact.test(0, w) && !holds(compiled().facts[index].when, features_)) return;
+      remember(index, memory, pending, now);
+    });
+    for_each_bit(features_.candidates, 0, plan.rules, [&](std::size_t i) {
+      const Rule& rule = compiled().rules[i];
+      if (!plan.exact.test(0, i) && !holds(rule.when, features_)) return;
+      if (rule.on_answer) set_bit(pending.held, i);
+      if (rule.on_request) fire(memory, i, now, request.id, pending.key_hash, detections);
+    });
+  }
+
+  void begin(Pending& pending, const Request& request, const ServerKey& server) {
     pending.request_id = request.id;
     pending.server = server;
     pending.api = request.api;
     pending.has_model = !features_.model.empty();
     pending.model_hash = ServerTable::model_hash(features_.model);
     pending.has_key = request.head.auth != AuthKind::kNone;
-    for (std::size_t i = 0; i < compiled().facts.size(); ++i) {
-      const Fact& fact = compiled().facts[i];
-      if (!holds(fact.when, features_)) continue;
-      const auto index = static_cast<std::uint16_t>(i);
-      if (fact.value == FactValue::kStatus) {
-        pending.status_facts.push_back(index);
-        continue;
-      }
-      values_.clear();
-      fact_values(compiled(), fact, features_, values_);
-      for (const std::uint32_t value : values_) {
-        if (fact.on_answer) {
-          pending.facts.emplace_back(index, value);
-        } else {
-          memory.remember(fact, index, value, now);
-        }
-      }
-    }
-    return pending;
+    pending.key_hash = pending.has_key ? hashes_.value(FactValue::kKey).value_or(0) : 0;
+    pending.held.assign(compiled().plan.words, 0);
+    pending.facts.clear();
   }
 
-  void keep(Pending&& pending) {
-    while (order_.size() >= kMaxPending) {
-      pending_.erase(order_.front());
-      order_.pop_front();
+  static void set_bit(WatcherBits& bits, std::size_t i) {
+    bits[i / 64] |= std::uint64_t{1} << i % 64;
+  }
+  static std::uint32_t source_hash(const IpPrefix& source) {
+    return static_cast<std::uint32_t>(std::hash<IpPrefix>{}(source) >> 32);
+  }
+
+  /// Request facts go into the source's memory now, answer facts wait for the answer.
+  void remember(std::uint16_t index, SourceMemory& memory, Pending& pending, std::uint32_t now) {
+    const Fact& fact = compiled().facts[index];
+    const auto put = [&](std::uint32_t value) {
+      if (fact.on_answer) {
+        pending.facts.emplace_back(index, value);
+      } else {
+        memory.remember(fact, index, value, now);
+      }
+    };
+    if (fact.on_answer) set_bit(pending.held, compiled().plan.rules + index);
+    if (fact.value == FactValue::kStatus) {
+      pending.facts.emplace_back(index, 0);
+    } else if (fact.value == FactValue::kLabel) {
+      const SetInfo& set = compiled().sets[fact.set];
+      for (std::uint32_t i = 0; i < set.label_count; ++i) {
+        if (features_.labels.test(set.first_label + i)) put(i + 1);
+      }
+    } else if (const auto value = hashes_.value(fact.value)) {
+      put(*value);
     }
-    order_.push_back(pending.request_id);
-    const std::uint64_t id = pending.request_id;
-    pending_.insert_or_assign(id, std::move(pending));
+  }
+
+  void judge(const Response& response, Pending& pending, SourceMemory& memory, std::uint32_t now,
+             std::vector<Detection>& detections) {
+    const Plan& plan = compiled().plan;
+    ++memory.answered;
+    if (response.status >= 400) ++memory.failed;
+    answer_.response = &response;
+    answer_.model_not_found = pending.has_model && speaks_of_missing_model(response);
+    const int row = std::clamp(response.status, 100, 599) - 100;
+    keep_only(pending.held, plan.status.row(static_cast<std::size_t>(row)));
+    if (intersect(pending.held, plan.users[static_cast<std::size_t>(Subject::kAnswer)].row(0))) {
+      reader_.scan_answer(response.head_and_body_prefix, answer_.labels);
+    } else {
+      answer_.labels.reset(compiled().labels.size());
+    }
+    learn(pending, response);
+    for (const auto& [index, value] : pending.facts) {
+      const std::size_t bit = plan.rules + index;
+      const Fact& fact = compiled().facts[index];
+      if ((pending.held[bit / 64] >> bit % 64 & 1) == 0 || !holds(fact.answer, answer_)) continue;
+      const bool status = fact.value == FactValue::kStatus;
+      memory.remember(fact, index, status ? static_cast<std::uint32_t>(response.status) : value,
+                      now);
+    }
+    for_each_bit(pending.held, 0, plan.rules, [&](std::size_t i) {
+      const Rule& rule = compiled().rules[i];
+      if (!rule.on_request && !holds(rule.answer, answer_)) return;
+      fire(memory, i, now, response.request_id, pending.key_hash, detections);
+    });
+    earn_trust(memory, pending, response, now, detections);
+  }
+
+  bool source_holds(const SourceCondition& condition, const SourceMemory& memory, std::uint32_t now,
+                    std::uint32_t key) const {
+    if (condition.test != SourceTest::kKeySources) return holds(condition, memory, now);
+    return key != 0 && condition.range.contains(keys_.sources(key, condition.within_ds, now));
   }
 
   /// Gives the rule's points when its source conditions hold too.
   void fire(SourceMemory& memory, std::size_t index, std::uint32_t now, std::uint64_t request_id,
-            std::vector<Detection>& detections) {
+            std::uint32_t key, std::vector<Detection>& detections) {
     const Rule& rule = compiled().rules[index];
-    for (const SourceCondition& condition : rule.source) {
-      if (!holds(condition, memory, now)) return;
-    }
-    RulePoints* entry = memory.find_rule(static_cast<std::uint16_t>(index));
+    const auto number = static_cast<std::uint16_t>(index);
+    RulePoints* entry = memory.find_rule(number);
     double before = 0;
     if (entry != nullptr) {
       if (rule.once || now < entry->fired_ds + rule.cooldown_ds) return;
-      before = memory.points_at(*entry, now, half_life_ds_);
+      before = SourceMemory::points_at(*entry, now, half_life_ds_);
     }
     const double after = std::min(rule.max_points, before + rule.info.score);
     const double added = after - before;
     if (added < 0.5) return;  // at its ceiling: nothing new is known
-    if (entry == nullptr) entry = &memory.rules.emplace_back();
-    entry->rule = static_cast<std::uint16_t>(index);
+    for (const SourceCondition& condition : rule.source) {
+      if (!source_holds(condition, memory, now, key)) return;
+    }
+    entry = memory.rule_entry(number);
+    if (entry == nullptr) return;
     entry->fired_ds = now;
-    entry->points = rule.info.shadow ? 0 : static_cast<float>(after);
-    Detection d;
+    entry->set_points(rule.info.shadow ? 0 : after);
+    Detection& d = detections.emplace_back();
     d.rule = rule.info.id;
     d.aims = rule.info.aims;
     d.points = rule.info.shadow ? rule.info.score : added;
     d.request_id = request_id;
     d.shadow = rule.info.shadow;
-    detections.push_back(std::move(d));
   }
 
   void learn(const Pending& pending, const Response& response) {
@@ -273,47 +315,54 @@ class SourceTable::State {
     const std::uint32_t hour = now / kHourDs + 1;
     if (!ordinary || hour == memory.trust_hour) return;
     if (memory.score_at(now, half_life_ds_) >= kSuspicious) return;
+    if (memory.trust_hours > 0 && hour - memory.trust_hour > kTrustLasts) memory.trust_hours = 0;
     memory.trust_hour = hour;
     if (memory.trust_hours < 1000) ++memory.trust_hours;
     memory.trust_proven = memory.trust_proven || servers_.refuses_outsiders(pending.server);
   }
 
-  static double trust_bonus(const SourceMemory& memory) {
+  static double trust_bonus(const SourceMemory& memory, std::uint32_t now) {
+    if (memory.trust_hours == 0 || now / kHourDs + 1 > memory.trust_hour + kTrustLasts) return 0;
     // The first hour is no history yet.
     const double hours = memory.trust_hours > 1 ? memory.trust_hours - 1 : 0;
     return std::min(memory.trust_proven ? kTrustProvenMax : kTrustMax, hours * kTrustPerHour);
   }
 
-  Verdict verdict(SourceMemory& memory, std::uint32_t now, std::vector<Detection> detections) {
-    for (const Detection& d : detections) {
+  static Standing standing(const Verdict& v) {
+    if (v.score >= kSuspicious) return Standing::kSuspicious;
+    return v.threshold_bonus > 0 ? Standing::kTrusted : Standing::kPlain;
+  }
+
+  void fill(Verdict& v, SourceMemory& memory, std::uint32_t now) const {
+    for (const Detection& d : v.detections) {
       if (!d.shadow && d.points >= kTrustLost) {
         memory.trust_hours = 0;
         memory.trust_proven = false;
       }
     }
-    Verdict v;
-    v.detections = std::move(detections);
-    v.score = memory.score_at(now, half_life_ds_);
-    v.reasons = reasons(memory, now);
-    std::set<Aim> aims;
-    for (const RulePoints& entry : memory.rules) {
-      if (memory.points_at(entry, now, half_life_ds_) < 0.5) continue;
-      const auto& of_rule = compiled().rules[entry.rule].info.aims;
-      aims.insert(of_rule.begin(), of_rule.end());
+    for (const RulePoints& entry : memory.rules()) {
+      const double points = SourceMemory::points_at(entry, now, half_life_ds_);
+      v.score += points;
+      if (compiled().rules[entry.rule].action == Action::kRateLimit) v.limiting += points;
     }
-    v.aims.assign(aims.begin(), aims.end());
     v.requests_seen = memory.requests;
-    v.threshold_bonus = trust_bonus(memory);
-    sources_.set_standing(memory, v.score >= kSuspicious  ? Standing::kSuspicious
-                                  : v.threshold_bonus > 0 ? Standing::kTrusted
-                                                          : Standing::kPlain);
-    return v;
+    v.threshold_bonus = trust_bonus(memory, now);
+    if (v.detections.empty()) return;  // nothing new to explain
+    v.reasons = reasons(memory, now);
+    std::uint32_t aims = 0;
+    for (const RulePoints& entry : memory.rules()) {
+      if (SourceMemory::points_at(entry, now, half_life_ds_) < 0.5) continue;
+      for (const Aim aim : compiled().rules[entry.rule].info.aims) {
+        aims |= 1u << static_cast<unsigned>(aim);
+      }
+    }
+    for (; aims != 0; aims &= aims - 1) v.aims.push_back(static_cast<Aim>(__builtin_ctz(aims)));
   }
 
   std::vector<Reason> reasons(const SourceMemory& memory, std::uint32_t now) const {
     std::vector<Reason> out;
-    for (const RulePoints& entry : memory.rules) {
-      const double points = memory.points_at(entry, now, half_life_ds_);
+    for (const RulePoints& entry : memory.rules()) {
+      const double points = SourceMemory::points_at(entry, now, half_life_ds_);
       if (points >= 0.5) out.push_back({compiled().rules[entry.rule].info.id, points});
     }
     std::sort(out.begin(), out.end(), [](const Reason& a, const Reason& b) {
@@ -343,12 +392,12 @@ class SourceTable::State {
   std::shared_ptr<const RuleSet> rules_;
   SourceList sources_;
   ServerTable servers_;
-  boost::unordered_flat_map<std::uint64_t, Pending> pending_;
-  std::deque<std::uint64_t> order_;  ///< of pending_, oldest first; may name answered ones
-  HsScratch scratch_;
+  KeyTable keys_;
+  std::vector<Pending> pending_{kMaxPending};  ///< by request id: a newer one takes the place
+  FeatureReader reader_;
   Features features_;
+  FactHashes hashes_;
   AnswerFeatures answer_;
-  std::vector<std::uint32_t> matched_, values_;
   mutable Timestamp epoch_{};
   mutable bool epoch_set_ = false;
 };
@@ -363,7 +412,7 @@ Verdict SourceTable::on_response(const Response& response) { return state_->on_r
 void SourceTable::set_rules(std::shared_ptr<const RuleSet> rules) { state_->use(std::move(rules)); }
 
 void SourceTable::forget(const IpPrefix& source) {
-  if (SourceMemory* memory = state_->sources().find(source)) memory->forget();
+  if (SourceMemory* memory = state_->sources().find(source)) state_->forget(*memory);
 }
 
 SourceReport SourceTable::report(const IpPrefix& source, Timestamp now) const {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "core/rules/prebuilt.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -62,6 +64,8 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 }
 
 YamlNode read_yaml(const RuleText& file) {
+  const std::string_view known = find_prebuilt(prebuilt_key(file.text));
+  if (!known.empty()) return unpack_tree(known);
   try {
     const YAML::Node root = YAML::Load(file.text);
     return Converter{file.name}.convert(root, 0);

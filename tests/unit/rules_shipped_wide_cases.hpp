@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cases for rules that look at many servers, models, keys or requests; see rules_shipped_test.cpp.
+#pragma once
+
+#include "unit/rules_sessions.hpp"
+
+namespace probewall::test {
+
+/// `make(i)` for i = 0 ... n-1.
+template <typename Make>
+std::vector<Step> repeat(int n, Make make) {
+  std::vector<Step> steps;
+  for (int i = 0; i < n; ++i) steps.push_back(make(i));
+  return steps;
+}
+
+/// One server after the other, `rounds` times.
+inline std::vector<Step> visits(int servers, int rounds, double seconds_between) {
+  return repeat(servers * rounds, [&](int i) {
+    return at(seconds_between * i, on(i % servers + 1, 8000, get("/api/tags")));
+  });
+}
+
+inline std::vector<Step> refused(std::vector<const char*> models) {
+  return repeat(static_cast<int>(models.size()),
+                [&](int i) { return chat(models[static_cast<std::size_t>(i)], "hi", 401); });
+}
+
+inline std::vector<Step> one_key_from(int sources, int status) {
+  return repeat(sources, [&](int i) {
+    Step s = chat("m", "hi", status, "sk-shared");
+    s.from = "198.51.100." + std::to_string(i + 1);
+    return s;
+  });
+}
+
+inline Step asks_for(int tokens, std::string key = "") {
+  Step s = post("/v1/chat/completions", R"({"model":"m","max_tokens":)" + std::to_string(tokens) +
+                                            R"(,"messages":[{"role":"user","content":"x"}]})");
+  s.key = std::move(key);
+  return s;
+}
+
+inline Step over_limit(Step s) {
+  s.over_limit = true;
+  return s;
+}
+
+}  // namespace probewall::test

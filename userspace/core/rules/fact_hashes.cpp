@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/rules/fact_hashes.hpp"
+
+namespace probewall::rules {
+namespace {
+
+std::optional<std::uint32_t> hash_text(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), 7) >> 32);
+}
+
+}  // namespace
+
+void FactHashes::begin(const Features& features) {
+  features_ = &features;
+  known_ = 0;
+}
+
+std::optional<std::uint32_t> FactHashes::value(FactValue kind) {
+  const auto i = static_cast<std::size_t>(kind);
+  if ((known_ >> i & 1) == 0) {
+    known_ |= 1u << i;
+    values_[i] = compute(kind);
+  }
+  return values_[i];
+}
+
+std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
+  const Request& r = *features_->request;
+  const auto address = [&] {
+    return *hash_text({reinterpret_cast<const char*>(r.flow.server.bytes.data()), 16});
+  };
+  switch (kind) {
+    case FactValue::kRequest:
+      return static_cast<std::uint32_t>(r.id);
+    case FactValue::kServer:
+      return address();
+    case FactValue::kPort:
+      return r.flow.server_port;
+    case FactValue::kEndpoint:
+      return address() ^ (r.flow.server_port * 0x9e3779b9u);
+    case FactValue::kPath:
+      return hash_text(features_->path);
+    case FactValue::kTarget:
+      text_.assign(r.head.method).append(" ").append(r.head.target);
+      return hash_text(text_);
+    case FactValue::kKey:
+      return hash_text(r.head.auth_hash);
+    case FactValue::kAuthStyle:
+      return hash_text(auth_style(r));
+    case FactValue::kModel:
+      return hash_text(features_->model);
+    case FactValue::kUserAgent:
+      return hash_text(features_->user_agent);
+    case FactValue::kPrompt:
+      return hash_text(features_->prompt);
+    case FactValue::kRpcMethod:
+      return hash_text(r.llm.rpc_method);
+    case FactValue::kBody:
+      return hash_text(r.body_prefix);
+    case FactValue::kHeaderShape:
+      return header_shape();
+    case FactValue::kLabel:
+    case FactValue::kStatus:
+    case FactValue::kCount:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> FactHashes::header_shape() {
+  text_.clear();
+  for (const Header& h : features_->request->head.headers) text_.append(h.name).append(",");
+  for (char& c : text_) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return hash_text(text_);
+}
+
+}  // namespace probewall::rules

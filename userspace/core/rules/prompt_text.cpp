@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/rules/prompt_text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace probewall::rules {
+namespace {
+
+enum Special : std::uint8_t { kPlain = 0, kSpace = 1, kDropped = 2, kLead = 4, kQuote = 8 };
+
+/// What each byte may need; most need nothing.
+constexpr std::array<std::uint8_t, 256> kSpecial = [] {
+  std::array<std::uint8_t, 256> t{};
+  for (const unsigned char c : {' ', '\t', '\r', '\n'}) t[c] = kSpace;
+  t[static_cast<unsigned char>('\'')] = kDropped;
+  t[static_cast<unsigned char>('`')] = kDropped | kQuote;
+  t[static_cast<unsigned char>('"')] = kQuote;
+  t[static_cast<unsigned char>('>')] = kQuote;
+  t[0xe2] = kLead | kQuote;  // first byte of the typographic marks
+  return t;
+}();
+
+std::uint8_t special(char c) { return kSpecial[static_cast<unsigned char>(c)]; }
+
+}  // namespace
+
+void normalise_prompt(std::string_view text, std::string& out) {
+  out.resize(text.size());
+  char* to = out.data();
+  char* const begin = to;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const std::uint8_t kind = special(c) & (kSpace | kDropped | kLead);
+    if (kind == kPlain) {
+      *to++ = c;
+    } else if (kind == kSpace) {
+      if (to != begin && to[-1] != ' ') *to++ = ' ';
+    } else if (kind == kLead) {
+      if (text.substr(i, 3) == "\xe2\x80\x99") {  // the typographic apostrophe
+        i += 2;
+      } else {
+        *to++ = c;
+      }
+    }
+  }
+  while (to != begin && to[-1] == ' ') --to;
+  out.resize(static_cast<std::size_t>(to - begin));
+}
+
+bool may_quote(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return (special(c) & kQuote) != 0; });
+}
+
+void without_quotes(std::string_view text, std::string& out) {
+  out.clear();
+  char closing = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool line_start = i == 0 || text[i - 1] == '\n';
+    if (closing == 0 && (special(c) & kQuote) == 0) {
+      out += c;
+    } else if (closing != 0) {
+      if (c != closing) continue;
+      closing = 0;
+      out += ' ';
+    } else if (c == '"' || c == '`') {
+      closing = c;
+    } else if (text.substr(i, 3) == "\xe2\x80\x9c") {
+      closing = '\x9d';  // last byte of the closing typographic mark
+    } else if (c == '>' && line_start) {
+      closing = '\n';
+    } else {
+      out += c;
+    }
+  }
+}
+
+}  // namespace probewall::rules
