@@ -5,7 +5,11 @@
 #define PROBEWALL_JUDGE_BPF_H
 
 #include "allow.bpf.h"
+#ifdef PW_BLOCK_REFERENCE
+#include "block_reference.bpf.h"
+#else
 #include "block.bpf.h"
+#endif
 
 /* Tag of a source whose DROP entry is not acted upon (observe mode). */
 PW_INLINE __u8 pw_tag_of_ban(const struct pw_block_entry *entry) {

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* XDP: parse, verdict, capture, tag, count. Everything unsure passes. */
+#ifndef PW_HOOK_XDP
 #define PW_HOOK_XDP 1
+#endif
 #include "capture.bpf.h"
 #include "judge.bpf.h"
 #include "tag.bpf.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
+
+#ifndef PW_AFTER_PARSE /* benchmarks put another source in; see bench/sources.bpf.h */
+#define PW_AFTER_PARSE(pkt)
+#endif
 
 /* The one way out: counts the packet and says what becomes of it. */
 PW_INLINE int pw_leave(struct pw_run *run, int action) {
@@ -33,6 +39,7 @@ int pw_xdp(struct xdp_md *ctx) {
   run.row = pw_counter_row();
   if (!run.cfg || !run.row) return XDP_PASS;
   pw_parse(ctx, &run.pkt);
+  PW_AFTER_PARSE(&run.pkt);
   pw_count_parse(&run);
   if (run.pkt.layer == PW_LAYER_NONE) return pw_leave(&run, XDP_PASS);
 

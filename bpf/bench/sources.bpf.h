@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* For benchmarks: a test run repeats one packet, so each run takes its source from a list instead,
+ * in the list's order. The list is walked in order to cost next to nothing (the processor fetches
+ * ahead); what it holds may be as random as one likes. */
+#ifndef PROBEWALL_BENCH_SOURCES_BPF_H
+#define PROBEWALL_BENCH_SOURCES_BPF_H
+
+#include "parse.bpf.h"
+
+/* The loader sets its size, a power of two, and fills it; IPv4 addresses are stored mapped. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 16);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct pw_addr);
+} pw_bench_sources SEC(".maps");
+
+const volatile __u32 pw_bench_mask = 0; /* entries - 1; 0: the packet keeps its own source */
+__u32 pw_bench_next = 0;
+
+PW_INLINE void pw_bench_source(struct pw_packet *pkt) {
+  if (!pw_bench_mask) return;
+  const __u32 index = pw_bench_next++ & pw_bench_mask;
+  const struct pw_addr *source = bpf_map_lookup_elem(&pw_bench_sources, &index);
+  if (source) pw_copy_addr(&pkt->src, source);
+}
+
+#define PW_AFTER_PARSE(pkt) pw_bench_source(pkt)
+
+#endif
