@@ -11,9 +11,11 @@
 #include "bench/bench_abi.h"
 #include "bench/filter.hpp"
 #include "bench/lists.hpp"
+#include "bench/reference.hpp"
 #include "bench/test_run.hpp"
 #include "bench/world.hpp"
-#include "floor.skel.h"
+#include "drop.skel.h"
+#include "parse_only.skel.h"
 #include "source_walk.skel.h"
 #include "support/packet.hpp"
 
@@ -66,9 +68,11 @@ class Table {
   Result<void> check(Contestant& c);
 
   KernelOptions options_;
-  Owned<floor_bpf> floor_{nullptr, floor_bpf__destroy};
+  Owned<drop_bpf> drop_{nullptr, drop_bpf__destroy};
+  Owned<parse_only_bpf> parse_{nullptr, parse_only_bpf__destroy};
   Owned<source_walk_bpf> walk_{nullptr, source_walk_bpf__destroy};
   std::optional<Filter> ours_;
+  std::optional<Reference> reference_;
   FillTimes fill_;
   int ours_program_ = -1;
   Lists lists_;
@@ -81,24 +85,34 @@ Result<void> Table::load() {
   for (const char* pair : {"idle0", "idle1", "ours"}) {
     if (auto ok = make_veth(pair); !ok) return ok;
   }
-  floor_.reset(floor_bpf__open_and_load());
+  drop_.reset(drop_bpf__open_and_load());
+  parse_.reset(parse_only_bpf__open_and_load());
   walk_.reset(source_walk_bpf__open_and_load());
-  if (!floor_ || !walk_) return fail(errno, "load the benchmark's programs");
+  if (!drop_ || !parse_ || !walk_) return fail(errno, "load the benchmark's programs");
   const auto pins = new_pin_directory();
   if (!pins) return tl::unexpected(pins.error());
-  auto ours = Filter::open(*pins, XdpMode::kGeneric);
+  Config config;
+  config.xdp.mode = XdpMode::kGeneric;
+  auto ours = Filter::open(*pins, config);
   if (!ours) return tl::unexpected(ours.error());
   ours_.emplace(std::move(*ours));
-  const auto filled = ours_->fill({options_.addresses, options_.addresses, options_.prefixes});
+  const Content content{options_.addresses, options_.addresses, options_.prefixes};
+  const auto filled = ours_->fill(content);
   if (!filled) return tl::unexpected(filled.error());
   fill_ = *filled;
   if (auto attached = ours_->attach("ours"); !attached) return tl::unexpected(attached.error());
   ours_program_ = program_on("ours");
+  const auto reference_pins = new_pin_directory();
+  if (!reference_pins) return tl::unexpected(reference_pins.error());
+  auto reference = Reference::open(*reference_pins, *ours_, content);
+  if (!reference) return tl::unexpected(reference.error());
+  reference_.emplace(std::move(*reference));
   const std::pair<int, const char*> idle[] = {
-      {bpf_program__fd(floor_->progs.bench_empty_drop), "idle0"},
-      {bpf_program__fd(floor_->progs.bench_parse_only), "idle0p"},
+      {bpf_program__fd(drop_->progs.pw_drop), "idle0"},
+      {bpf_program__fd(parse_->progs.pw_parse_only), "idle0p"},
       {bpf_program__fd(walk_->progs.bench_walk_v4), "idle1"},
-      {bpf_program__fd(walk_->progs.bench_walk_v6), "idle1p"}};
+      {bpf_program__fd(walk_->progs.bench_walk_v6), "idle1p"},
+      {reference_->program(), "oursp"}};
   for (const auto& [program, interface] : idle) {
     if (auto ok = attach_idle(program, interface); !ok) return ok;
   }
@@ -126,11 +140,12 @@ void Table::enter(const std::string& who, int program, bool v6) {
 }
 
 void Table::enter_all() {
-  contestants_.push_back({"kernel_empty_drop", bpf_program__fd(floor_->progs.bench_empty_drop),
-                          false, false, &lists_.benign4, Expect::kDrop});
+  contestants_.push_back({"kernel_empty_drop", bpf_program__fd(drop_->progs.pw_drop), false, false,
+                          &lists_.benign4, Expect::kDrop});
   for (const bool v6 : {false, true}) {
-    enter("parse", bpf_program__fd(floor_->progs.bench_parse_only), v6);
+    enter("parse", bpf_program__fd(parse_->progs.pw_parse_only), v6);
     enter("ours", ours_program_, v6);
+    enter("reference", reference_->program(), v6);
   }
 }
 
