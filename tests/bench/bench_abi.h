@@ -9,12 +9,6 @@
 #define BENCH_KINDS 4            /* kinds of packet one generator can mix */
 #define BENCH_HEAD 54            /* Ethernet, IPv4 and TCP without options */
 
-/* One list of source addresses, walked from one packet to the next. */
-struct bench_walk {
-  __u64 at;
-  __u64 mask; /* length of the list - 1 */
-};
-
 /* One kind of packet of the generator. Sums are ones' complement sums over the header with source
  * address, source port and sequence number taken as 0. */
 struct bench_kind {

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -117,8 +116,8 @@ Result<void> Table::load() {
     if (auto ok = attach_idle(program, interface); !ok) return ok;
   }
   const auto p4 = prefixes_v4(options_.prefixes), p6 = prefixes_v6(options_.prefixes);
-  lists_ = {benign_v4(kListLength, p4), benign_v6(kListLength, p6), blocked_v4(options_.addresses),
-            blocked_v6(options_.addresses)};
+  lists_ = {spread(benign_v4(kListLength, p4)), spread(benign_v6(kListLength, p6)),
+            spread(blocked_v4(options_.addresses)), spread(blocked_v6(options_.addresses))};
   return {};
 }
 
@@ -155,13 +154,11 @@ void Table::select(const Contestant& c) {
   bpf_map_update_elem(bpf_map__fd(walk_->maps.bench_target), &slot, &c.program, BPF_ANY);
   if (walked_ == c.sources) return;
   walked_ = c.sources;
-  const std::size_t n = std::bit_floor(std::min<std::size_t>(c.sources->size(), kListLength));
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < c.sources->size(); ++i) {
     const auto& bytes = (*c.sources)[i].bytes;
     std::memcpy(&walk_->bss->bench_v4[i], &bytes[12], 4);
     std::memcpy(&walk_->bss->bench_v6[i], bytes.data(), 16);
   }
-  walk_->bss->bench_walk.mask = n - 1;
 }
 
 double Table::run(Contestant& c, std::uint32_t repeat) {

@@ -5,6 +5,8 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstring>
 
+#include "bench/bench_abi.h"
+
 namespace probewall::bench {
 namespace {
 
@@ -128,6 +130,15 @@ std::vector<IpAddress> benign_v4(std::uint32_t count, const std::vector<IpPrefix
 }
 std::vector<IpAddress> benign_v6(std::uint32_t count, const std::vector<IpPrefix>& prefixes) {
   return benign(count, prefixes, kFillV6);
+}
+
+std::vector<IpAddress> spread(const std::vector<IpAddress>& list) {
+  std::vector<IpAddress> out;
+  out.reserve(BENCH_SOURCES);
+  // An odd factor permutes the numbers below a power of two.
+  for (std::uint32_t i = 0; i < BENCH_SOURCES; ++i)
+    out.push_back(list[(i * 2654435761u) % BENCH_SOURCES % list.size()]);
+  return out;
 }
 
 }  // namespace probewall::bench

@@ -16,7 +16,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 __be32 bench_v4[BENCH_SOURCES];
 struct pw_addr bench_v6[BENCH_SOURCES];
-struct bench_walk bench_walk;
+__u64 bench_at;
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -29,7 +29,7 @@ SEC("xdp.frags")
 int bench_walk_v4(struct xdp_md *ctx) {
   struct iphdr *ip = (void *)(long)ctx->data + ETH_HLEN;
   if ((void *)(ip + 1) > (void *)(long)ctx->data_end) return XDP_ABORTED;
-  ip->saddr = bench_v4[bench_walk.at++ & bench_walk.mask & (BENCH_SOURCES - 1)];
+  ip->saddr = bench_v4[bench_at++ & (BENCH_SOURCES - 1)];
   bpf_tail_call_static(ctx, &bench_target, 0);
   return XDP_ABORTED;
 }
@@ -38,7 +38,7 @@ SEC("xdp.frags")
 int bench_walk_v6(struct xdp_md *ctx) {
   struct ipv6hdr *ip = (void *)(long)ctx->data + ETH_HLEN;
   if ((void *)(ip + 1) > (void *)(long)ctx->data_end) return XDP_ABORTED;
-  const __u64 *from = (void *)&bench_v6[bench_walk.at++ & bench_walk.mask & (BENCH_SOURCES - 1)];
+  const __u64 *from = (void *)&bench_v6[bench_at++ & (BENCH_SOURCES - 1)];
   /* The address lies at offset 22 of the frame: 8-byte stores are fine on BPF's hosts. */
   ((__u64 *)&ip->saddr)[0] = from[0];
   ((__u64 *)&ip->saddr)[1] = from[1];
