@@ -7,10 +7,15 @@ from lab import run
 from wires import PROGRAM
 
 
+def add_series(figures, command, rounds):
+    """Runs one of probewall-bench's tables; returns the names of what it measured."""
+    series = [json.loads(line) for line in run([PROGRAM, command, "--rounds", rounds], timeout=900).stdout.splitlines()]
+    for one in series:
+        figures.add(one["name"], one["unit"], *one["runs"])
+    return [one["name"] for one in series]
+
+
 def measure(figures, quick, say):
     rounds = 7 if quick else 15
     say("kernel program in place: %d rounds" % rounds)
-    done = run([PROGRAM, "kernel", "--rounds", rounds], timeout=900)
-    for line in done.stdout.splitlines():
-        series = json.loads(line)
-        figures.add(series["name"], series["unit"], *series["runs"])
+    add_series(figures, "kernel", rounds)

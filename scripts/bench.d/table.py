@@ -8,6 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/support"))
+import capture  # noqa: E402
 import figures as figures_module  # noqa: E402
 import forged_flood  # noqa: E402
 import http_transfer  # noqa: E402
@@ -16,7 +17,8 @@ import veth  # noqa: E402
 from lab import LabError, end_on_signals  # noqa: E402
 from machine import machine  # noqa: E402
 
-PARTS = {"kernel": kernel.measure, "veth": veth.measure, "http": http_transfer.measure, "flood": forged_flood.measure}
+PARTS = {"kernel": kernel.measure, "veth": veth.measure, "capture": capture.measure,
+         "http": http_transfer.measure, "flood": forged_flood.measure}
 
 
 def main():

@@ -3,18 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "bench/series.hpp"
 #include "probewall/result.hpp"
 
 namespace probewall::bench {
-
-struct Series {
-  std::string name;
-  std::string unit;
-  std::vector<double> runs;  ///< one per round
-};
 
 struct KernelOptions {
   unsigned rounds = 15;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "bench/capture_table.hpp"
 #include "bench/generator.hpp"
 #include "bench/hold.hpp"
 #include "bench/kernel_table.hpp"
@@ -46,18 +47,28 @@ int failed(const Error& error) {
   return 1;
 }
 
+int show(const Result<std::vector<Series>>& table) {
+  if (!table) return failed(table.error());
+  for (const Series& s : *table)
+    fmt::print("{{\"name\": \"{}\", \"unit\": \"{}\", \"runs\": [{:.4g}]}}\n", s.name, s.unit,
+               fmt::join(s.runs, ", "));
+  return 0;
+}
+
 int kernel(const Options& options) {
   KernelOptions wanted;
   wanted.rounds = options.number("rounds", wanted.rounds);
   wanted.repeat = options.number("repeat", wanted.repeat);
   wanted.addresses = options.number("addresses", wanted.addresses);
   wanted.prefixes = options.number("prefixes", wanted.prefixes);
-  const auto table = measure_kernel(wanted);
-  if (!table) return failed(table.error());
-  for (const Series& s : *table)
-    fmt::print("{{\"name\": \"{}\", \"unit\": \"{}\", \"runs\": [{:.4g}]}}\n", s.name, s.unit,
-               fmt::join(s.runs, ", "));
-  return 0;
+  return show(measure_kernel(wanted));
+}
+
+int capture(const Options& options) {
+  CaptureOptions wanted;
+  wanted.rounds = options.number("rounds", wanted.rounds);
+  wanted.packets = options.number("packets", wanted.packets);
+  return show(measure_capture(wanted));
 }
 
 int held(const Options& options) {
@@ -128,9 +139,11 @@ int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   const Options options{argc - 2, argv + 2};
   if (command == "kernel") return kernel(options);
+  if (command == "capture") return capture(options);
   if (command == "hold") return held(options);
   if (command == "addresses") return addresses(options);
   if (command == "generate") return generated(options);
-  fmt::print(stderr, "usage: probewall-bench kernel|hold|addresses|generate [--option value]...\n");
+  fmt::print(stderr,
+             "usage: probewall-bench kernel|capture|hold|addresses|generate [--option value]...\n");
   return 2;
 }

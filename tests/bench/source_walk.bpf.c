@@ -7,7 +7,9 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 /* after linux/bpf.h */
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "bench_abi.h"
@@ -17,6 +19,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 __be32 bench_v4[BENCH_SOURCES];
 struct pw_addr bench_v6[BENCH_SOURCES];
 __u64 bench_at;
+struct bench_flows bench_flows[BENCH_CPUS];
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -42,6 +45,21 @@ int bench_walk_v6(struct xdp_md *ctx) {
   /* The address lies at offset 22 of the frame: 8-byte stores are fine on BPF's hosts. */
   ((__u64 *)&ip->saddr)[0] = from[0];
   ((__u64 *)&ip->saddr)[1] = from[1];
+  bpf_tail_call_static(ctx, &bench_target, 0);
+  return XDP_ABORTED;
+}
+
+/* Each processor its own flows, one packet each in turns, with the sequence numbers they expect. */
+SEC("xdp.frags")
+int bench_walk_flows(struct xdp_md *ctx) {
+  struct iphdr *ip = (void *)(long)ctx->data + ETH_HLEN;
+  struct tcphdr *tcp = (void *)(ip + 1);
+  if ((void *)(tcp + 1) > (void *)(long)ctx->data_end) return XDP_ABORTED;
+  const __u32 cpu = bpf_get_smp_processor_id() & (BENCH_CPUS - 1);
+  struct bench_flows *flows = &bench_flows[cpu];
+  const __u64 at = flows->at++;
+  ip->saddr = bpf_htonl(BENCH_CLIENT(cpu, (__u32)at & (BENCH_FLOWS - 1)));
+  tcp->seq = bpf_htonl(BENCH_FIRST_SEQ + (__u32)(at / BENCH_FLOWS * flows->step));
   bpf_tail_call_static(ctx, &bench_target, 0);
   return XDP_ABORTED;
 }
