@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A flood of forged packets at the generator's full speed beside a real client: SYNs with forged sources, payload with
-forged sources to an LLM port, and packets of blocked sources, one of each in turns. What must hold afterwards is
+forged sources to an LLM port (one packet in 16 each), and packets of blocked sources. What must hold afterwards is
 checked here; a check that fails ends the run with an error.
 
 The generator sends into the gateway's veth and its processor also receives them there, so it cannot overrun the veth's
@@ -56,9 +56,8 @@ class Usage(threading.Thread):
 def _flood(lab, seconds):
     """Starts the generator in the internet's end of the gateway's wire."""
     mac = json.loads(lab.run("gateway", ["ip", "-j", "link", "show", "wan0"]).stdout)[0]["address"]
-    mix = "blocked:%d,forged-syn:%d,forged-payload:%d" % (BLOCKED, FORGED, FORGED)
-    # Ahead of what else wants the processor.
-    return lab.spawn("internet", ["nice", "-n", "-15", PROGRAM, "generate", "--interface", "to-gateway", "--mac", mac, "--to", GATEWAY4, "--port", PORT,
+    mix = ",".join(14 * ["blocked:%d" % BLOCKED] + ["forged-syn:%d" % FORGED, "forged-payload:%d" % FORGED])
+    return lab.spawn("internet", [PROGRAM, "generate", "--interface", "to-gateway", "--mac", mac, "--to", GATEWAY4, "--port", PORT,
                                   "--mix", mix, "--milliseconds", int(seconds * 1000)], stdout=subprocess.PIPE, text=True)
 
 

@@ -6,7 +6,7 @@
 #include "probewall/abi/common.h"
 
 #define BENCH_SOURCES (1u << 20) /* source addresses a list can hold; a power of two */
-#define BENCH_KINDS 4            /* kinds of packet one generator can mix */
+#define BENCH_KINDS 16           /* kinds of packet one generator can mix */
 #define BENCH_HEAD 54            /* Ethernet, IPv4 and TCP without options */
 
 #define BENCH_CPUS 64   /* processors that can walk flows at once */

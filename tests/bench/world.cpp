@@ -34,8 +34,11 @@ Result<std::string> new_pin_directory() {
 }
 
 Result<void> make_veth(const std::string& name) {
-  const std::string text = "ip link add " + name + " type veth peer name " + name +
-                           "p && ip link set " + name + " up && ip link set " + name + "p up";
+  const std::string other = name + "p";
+  // No addresses: neighbour discovery would run the programs as well, and count.
+  const std::string text = "ip link add " + name + " type veth peer name " + other +
+                           " && ip link set " + name + " addrgenmode none up && ip link set " +
+                           other + " addrgenmode none up";
   if (std::system(text.c_str()) != 0) return fail(0, "make the veth pair " + name);
   return {};
 }
