@@ -2,6 +2,7 @@
 """Figures of a benchmark run: what was measured, medians, ratios between contestants, the table and the JSON file."""
 import json
 import statistics
+import textwrap
 
 # name: (ours, the other, what the project promises: (relation, limit), or None)
 RATIOS = {
@@ -22,6 +23,21 @@ RATIOS = {
     "http_upload_to_unfiltered": ("http_upload_filtered", "http_upload_unfiltered", None),
     "capture_throughput_two_cpus_to_one": ("capture_two_cpus", "capture_one_cpu", None),
 }
+
+# Headings of the table, by the beginning of a figure's name.
+GROUPS = {
+    "kernel_": "The XDP program in place (no card, no stack): CPU time per packet. hot: one source; random: 1,000,000 sources."
+               " 1,000,000 addresses and 100,000 prefixes of each family are blocked; reference: the same program over plain hash"
+               " and LPM tables.",
+    "veth_": "Receiver on veth: CPU time per packet of the interface's kernel thread, and how many packets arrived. 10k, 1m: blocked"
+             " addresses, which all of the packets come from; benign: none of them does, and the stack answers.",
+    "capture_": "Payload to an LLM port: CPU time per packet in the kernel; requests are copied into the ring.",
+    "http_": "One HTTP transfer of nginx and curl over veth.",
+    "upload_": "What a 10 MB upload cost of the ring.",
+    "update_": "Block tables: 1,000,000 IPv4 addresses and 50,000 prefixes of each family, one call each.",
+    "flood_": "Flood: blocked sources, forged SYNs and forged payload for 60 s beside a client's chats.",
+}
+HIDDEN = "_busy"  # in the file only; the notes say what follows from it
 
 
 class Figures:
@@ -80,15 +96,26 @@ def kept(name, value):
     return value <= promise[1] if promise[0] == "<=" else value >= promise[1]
 
 
+def _results_table(results):
+    width = max([len(r["name"]) for r in results] + [10])
+    lines = ["%-*s  %10s  %10s  %10s  %4s  %s" % (width, "measured", "median", "min", "max", "runs", "unit")]
+    heading = None
+    for r in results:
+        if r["name"].endswith(HIDDEN):
+            continue
+        group = next((text for start, text in GROUPS.items() if r["name"].startswith(start)), None)
+        if group != heading:
+            lines += ["", *textwrap.wrap(group or "", 110)]
+            heading = group
+        lines.append("%-*s  %10g  %10g  %10g  %4d  %s" % (width, r["name"], r["median"], r["min"], r["max"], r["runs"], r["unit"]))
+    return lines
+
+
 def table(figures, machine):
     """The run as text for a terminal."""
-    lines = ["", "Machine: " + "; ".join("%s %s" % pair for pair in machine.items()),
+    lines = ["", textwrap.fill("Machine: " + "; ".join("%s %s" % pair for pair in machine.items()), 110, subsequent_indent="  "),
              "Figures are of this machine and this run: compare within one run only.", ""]
-    results = figures.results()
-    width = max([len(r["name"]) for r in results] + [10])
-    lines.append("%-*s  %10s  %10s  %10s  %4s  %s" % (width, "measured", "median", "min", "max", "runs", "unit"))
-    for r in results:
-        lines.append("%-*s  %10g  %10g  %10g  %4d  %s" % (width, r["name"], r["median"], r["min"], r["max"], r["runs"], r["unit"]))
+    lines += _results_table(figures.results())
     ratios = figures.ratios()
     if ratios:
         width = max(len(r["name"]) for r in ratios)
@@ -98,5 +125,5 @@ def table(figures, machine):
             goal = "" if promise is None else "%s %g" % promise
             mark = {True: "", False: "  MISSED", None: ""}[kept(r["name"], r["value"])]
             lines.append("%-*s  %8.4g  %-8s  %s, %s%s" % (width, r["name"], r["value"], goal, r["of"], r["to"], mark))
-    lines += [""] + ["Note: " + note for note in figures.notes]
+    lines += [""] + [textwrap.fill("Note: " + note, 110, subsequent_indent="  ") for note in figures.notes]
     return "\n".join(lines)

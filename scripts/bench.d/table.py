@@ -13,13 +13,14 @@ import figures as figures_module  # noqa: E402
 import forged_flood  # noqa: E402
 import http_transfer  # noqa: E402
 import kernel  # noqa: E402
+import updates  # noqa: E402
 import veth  # noqa: E402
 from lab import LabError, end_on_signals  # noqa: E402
 from machine import machine  # noqa: E402
 
 PARTS = {"kernel": kernel.measure, "veth": veth.measure, "capture": capture.measure,
-         "http": http_transfer.measure, "flood": forged_flood.measure}
-SLOW = {"flood"}  # not part of --quick
+         "http": http_transfer.measure, "updates": updates.measure, "flood": forged_flood.measure}
+SLOW = {"updates", "flood"}  # not part of --quick
 
 
 def main():

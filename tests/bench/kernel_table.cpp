@@ -72,7 +72,6 @@ class Table {
   Owned<source_walk_bpf> walk_{nullptr, source_walk_bpf__destroy};
   std::optional<Filter> ours_;
   std::optional<Reference> reference_;
-  FillTimes fill_;
   int ours_program_ = -1;
   Lists lists_;
   std::vector<Contestant> contestants_;
@@ -96,9 +95,7 @@ Result<void> Table::load() {
   if (!ours) return tl::unexpected(ours.error());
   ours_.emplace(std::move(*ours));
   const Content content{options_.addresses, options_.addresses, options_.prefixes};
-  const auto filled = ours_->fill(content);
-  if (!filled) return tl::unexpected(filled.error());
-  fill_ = *filled;
+  if (auto filled = ours_->fill(content); !filled) return tl::unexpected(filled.error());
   if (auto attached = ours_->attach("ours"); !attached) return tl::unexpected(attached.error());
   ours_program_ = program_on("ours");
   const auto reference_pins = new_pin_directory();
@@ -204,9 +201,6 @@ Result<std::vector<Series>> Table::measure() {
   }
   std::vector<Series> out;
   for (Contestant& c : contestants_) out.push_back({c.name, "ns/packet", std::move(c.runs)});
-  out.push_back({"fill_addresses", "s", {fill_.addresses_s}});
-  out.push_back({"fill_prefixes", "s", {fill_.prefixes_s}});
-  out.push_back({"add_one_block", "us", {fill_.one_add_us}});
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "bench/capture_table.hpp"
+#include "bench/filter.hpp"
 #include "bench/generator.hpp"
 #include "bench/hold.hpp"
 #include "bench/kernel_table.hpp"
@@ -82,6 +83,18 @@ int held(const Options& options) {
   return ended ? 0 : failed(ended.error());
 }
 
+/// Fills the tables pinned under --pins, as no daemon holds them.
+int filled(const Options& options) {
+  auto filter = Filter::open(options.text("pins", ""), Config{});
+  if (!filter) return failed(filter.error());
+  const auto times = filter->fill(
+      {options.number("v4", 0), options.number("v6", 0), options.number("prefixes", 0)});
+  if (!times) return failed(times.error());
+  return show(std::vector<Series>{{"update_fill_addresses", "s", {times->addresses_s}},
+                                  {"update_fill_prefixes", "s", {times->prefixes_s}},
+                                  {"update_add_one", "us", {times->one_add_us}}});
+}
+
 /// The first `count` blocked addresses, one a line, for the other programs' tables.
 int addresses(const Options& options) {
   for (const IpAddress& a : blocked_v4(options.number("count", 10000)))
@@ -140,10 +153,12 @@ int main(int argc, char** argv) {
   const Options options{argc - 2, argv + 2};
   if (command == "kernel") return kernel(options);
   if (command == "capture") return capture(options);
+  if (command == "fill") return filled(options);
   if (command == "hold") return held(options);
   if (command == "addresses") return addresses(options);
   if (command == "generate") return generated(options);
-  fmt::print(stderr,
-             "usage: probewall-bench kernel|capture|hold|addresses|generate [--option value]...\n");
+  fmt::print(
+      stderr,
+      "usage: probewall-bench kernel|capture|fill|hold|addresses|generate [--option value]...\n");
   return 2;
 }
