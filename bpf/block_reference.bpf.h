@@ -9,7 +9,7 @@
 #ifndef PROBEWALL_BLOCK_REFERENCE_BPF_H
 #define PROBEWALL_BLOCK_REFERENCE_BPF_H
 
-#include "maps.bpf.h"
+#include "block_entry.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -47,13 +47,6 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pw_block_lpm6 SEC(".maps");
 
-/* The clock is read only when an entry that can expire matched: it costs more than the look-up of
- * a cached entry. */
-PW_INLINE bool pw_entry_live(const struct pw_block_entry *entry) {
-  if (entry->expires_s == PW_NEVER_EXPIRES) return true;
-  return bpf_ktime_get_boot_ns() / 1000000000ull < entry->expires_s;
-}
-
 struct pw_block_walk {
   struct pw_block_entry best; /* action PW_ACTION_NONE: none yet */
   __u32 family;
@@ -63,11 +56,6 @@ struct pw_block_walk {
   };
 };
 
-PW_INLINE void pw_block_consider(struct pw_block_walk *walk, const struct pw_block_entry *entry) {
-  if (pw_action_rank(entry->action) > pw_action_rank(walk->best.action) && pw_entry_live(entry))
-    walk->best = *entry;
-}
-
 /* One step of the walk over nested prefixes, longest first. Returns 1 to stop. */
 static long pw_block_step(__u32 index, void *state) {
   struct pw_block_walk *walk = state;
@@ -76,7 +64,7 @@ static long pw_block_step(__u32 index, void *state) {
           ? (const struct pw_block_entry *)bpf_map_lookup_elem(&pw_block_lpm4, &walk->v4)
           : (const struct pw_block_entry *)bpf_map_lookup_elem(&pw_block_lpm6, &walk->v6);
   if (!entry) return 1;
-  pw_block_consider(walk, entry);
+  pw_block_consider(&walk->best, entry);
   if (walk->best.action == PW_ACTION_DROP || entry->prefix_len == 0) return 1;
   /* A trie gives only the longest match, so ask again for anything shorter than that. An entry
    * whose own length is not below what we asked for would loop: stop. */
@@ -85,7 +73,7 @@ static long pw_block_step(__u32 index, void *state) {
   return 0;
 }
 
-/* Fills `out`; its action is PW_ACTION_NONE when nothing is in force for `addr`. */
+/* The action in force for `addr`, and its entry. */
 PW_GLOBAL int pw_block_match(const struct pw_addr *addr, __u32 family, struct pw_block_entry *out) {
   if (!addr || !out) return 0;
   struct pw_block_walk walk = {};
@@ -101,12 +89,12 @@ PW_GLOBAL int pw_block_match(const struct pw_addr *addr, __u32 family, struct pw
     /* From the copy: before 6.2 a key may not lie in a global function's argument. */
     entry = bpf_map_lookup_elem(&pw_block_v6, walk.v6.addr);
   }
-  if (entry) pw_block_consider(&walk, entry);
+  if (entry) pw_block_consider(&walk.best, entry);
   /* A trie of n bits has at most n + 1 nested prefixes. */
   if (walk.best.action != PW_ACTION_DROP && !pw_block_step(0, &walk))
     bpf_loop(128, pw_block_step, &walk, 0);
   *out = walk.best;
-  return 0;
+  return walk.best.action;
 }
 
 #endif

@@ -59,9 +59,10 @@ PW_INLINE __u32 pw_frame_len(pw_ctx *ctx) { return ctx->len; }
 /* The verifier bounds variable packet offsets by 64 KiB; headers lie far below. */
 #define PW_MAX_HEADER_OFF 16384u
 
-/* Copies `len` (a constant) header bytes. Straight from the linear part when they lie there, which
- * is the usual case and costs a few ns; else by helper, as GSO packets and jumbo frames may keep
- * even headers in fragments. */
+/* Copies `len` (a constant) header bytes to `to`, which has to be aligned to 4. Straight from the
+ * linear part when they lie there, which is the usual case and costs a few ns; else by helper, as
+ * GSO packets and jumbo frames may keep even headers in fragments.
+ * By words: copied by bytes, every field read back would wait for its bytes' stores. */
 PW_INLINE bool pw_read(pw_ctx *ctx, __u32 off, void *to, const __u32 len) {
   if (off > PW_MAX_HEADER_OFF) return false;
 #ifdef PW_HOOK_TC_INGRESS
@@ -71,7 +72,7 @@ PW_INLINE bool pw_read(pw_ctx *ctx, __u32 off, void *to, const __u32 len) {
 #else
   void *start = (void *)(long)ctx->data + off;
   if (start + len <= PW_DATA_END(ctx)) {
-    __builtin_memcpy(to, start, len);
+    __builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(start, 4), len);
     return true;
   }
   return pw_load_bytes(ctx, off, to, len) == 0;

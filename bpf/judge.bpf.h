@@ -47,8 +47,8 @@ PW_LOCAL bool pw_judge(struct pw_run *run) {
     run->port = pw_port_of(run->pkt.dst_port);
     if (pw_is_llm(run)) run->tag_bits |= PW_TAG_LLM_PORT;
   }
-  pw_block_match(&run->pkt.src, run->pkt.family, &entry);
-  if (pw_judge_entry(run, &entry)) return true;
+  if (pw_block_match(&run->pkt.src, run->pkt.family, &entry) && pw_judge_entry(run, &entry))
+    return true;
   const __u8 tcp_part = PW_FRAGMENT_PART | PW_FRAGMENT_TCP;
   return run->cfg->drop_fragments && (run->pkt.fragment & tcp_part) == tcp_part &&
          pw_drop_gate(run, PW_VERDICT_DROP_FRAGMENT);

@@ -192,7 +192,7 @@ PW_GLOBAL int pw_parse(pw_ctx *ctx, struct pw_packet *pkt) {
   if (!pkt) return 0;
   pkt->error = PW_PARSE_FINE;
   pkt->frame_len = pw_frame_len(ctx);
-  struct ethhdr eth;
+  struct ethhdr eth __attribute__((aligned(4)));
   if (!pw_read(ctx, 0, &eth, sizeof(eth))) {
     pkt->error = PW_PARSE_ETH;
     return 0;
@@ -201,7 +201,7 @@ PW_GLOBAL int pw_parse(pw_ctx *ctx, struct pw_packet *pkt) {
   __u16 type = bpf_ntohs(eth.h_proto);
   for (int i = 0; i <= PW_MAX_VLAN_TAGS; i++) {
     if (type != PW_ETH_P_8021Q && type != PW_ETH_P_8021AD) break;
-    struct pw_vlan_tag tag;
+    struct pw_vlan_tag tag __attribute__((aligned(4)));
     if (i == PW_MAX_VLAN_TAGS || !pw_read(ctx, off, &tag, sizeof(tag))) {
       pkt->error = PW_PARSE_VLAN;
       return 0;

@@ -175,6 +175,19 @@ PROBEWALL_BOTH_FAMILIES(Block);
 
 class BlockTableTwin : public KernelTest {};
 
+pw_block_entry drop_for_good() {
+  pw_block_entry entry{};
+  entry.expires_s = PW_NEVER_EXPIRES;
+  entry.action = PW_ACTION_DROP;
+  return entry;
+}
+
+TEST_F(BlockTableTwin, RefusesEntriesWithoutAction) {
+  const auto put = lab->blocks().put(IpPrefix::parse("203.0.113.9").value(), {});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().errno_value, EINVAL);
+}
+
 TEST_F(BlockTableTwin, PutGetRemoveAndListAgree) {
   auto& table = lab->blocks();
   const std::vector<std::string> texts{"203.0.113.9/32",  "203.0.113.0/24", "10.0.0.0/8",
@@ -212,7 +225,8 @@ TEST_F(BlockTableTwin, SweepRemovesWhatExpiredAndNothingElse) {
 
 TEST_F(BlockTableTwin, ListsMoreThanOneBatch) {
   for (std::uint32_t i = 0; i < 8000; ++i) {
-    ASSERT_TRUE(lab->blocks().put(IpPrefix::of(IpAddress::from_v4(0x0a000000 + i), 32), {}));
+    ASSERT_TRUE(
+        lab->blocks().put(IpPrefix::of(IpAddress::from_v4(0x0a000000 + i), 32), drop_for_good()));
   }
   std::set<IpPrefix> seen;
   ASSERT_TRUE(
@@ -224,7 +238,7 @@ TEST_F(BlockTableTwin, FullTablesSayNoSpace) {
   start({.block_entries = 16});
   const auto fill = [&](auto&& prefix) {
     for (std::uint32_t i = 0; i < 64; ++i) {
-      const auto written = lab->blocks().put(prefix(i), {});
+      const auto written = lab->blocks().put(prefix(i), drop_for_good());
       if (!written) return written.error().errno_value;
     }
     return 0;
@@ -247,7 +261,7 @@ TEST_F(BlockTableTwin, ReadOnlyHandleReadsAndCannotWrite) {
 TEST_F(BlockTableTwin, OpenWithoutPinsSaysWhich) {
   const auto table = BlockTable::open("/nonexistent", true);
   ASSERT_FALSE(table);
-  EXPECT_NE(table.error().message.find("/nonexistent/v1/pw_block_v4"), std::string::npos);
+  EXPECT_NE(table.error().message.find("/nonexistent/v1/pw_block_hints"), std::string::npos);
 }
 
 /// What the kernel did, in terms of the entry it must have seen.
@@ -287,7 +301,7 @@ TEST_F(BlockTableTwin, MatchAgreesWithTheKernelForRandomTables) {
       const std::uint32_t expires[] = {now - 100, now + 100000, PW_NEVER_EXPIRES, now - 100};
       pw_block_entry entry{};
       entry.expires_s = expires[pick(4)];
-      entry.action = static_cast<std::uint8_t>(pick(3));  // none, drop, tag
+      entry.action = static_cast<std::uint8_t>(PW_ACTION_DROP + pick(2));  // or tag
       entry.tag_bits = PW_TAG_FEED;
       ASSERT_TRUE(lab->blocks().put(prefix, entry));
     }

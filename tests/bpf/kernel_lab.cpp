@@ -19,8 +19,7 @@ void set_sizes(bpf_object* object, const LabOptions& options) {
     if (auto* map = bpf_object__find_map_by_name(object, name))
       bpf_map__set_max_entries(map, entries);
   };
-  for (const char* name : {"pw_block_v4", "pw_block_v6", "pw_block_lpm4", "pw_block_lpm6"})
-    size(name, options.block_entries);
+  size("pw_block_prefix", prefix_hash_entries(options.block_entries));
   size("pw_flows", options.flows);
   size("pw_sources", 1024);
   size("pw_rings", options.rings);
@@ -64,7 +63,8 @@ KernelLab::KernelLab(const LabOptions& options) : objects_{std::make_unique<Obje
     objects_->open_rings();
   }
   attach_to_lo();
-  auto table = BlockTable::open(pin_directory_, false);
+  auto table =
+      BlockTable::open(pin_directory_, false, {options.block_entries, options.block_entries});
   must(table.has_value(), table ? "" : table.error().message);
   blocks_ = std::move(*table);
 }

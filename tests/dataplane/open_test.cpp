@@ -81,7 +81,7 @@ TEST(Open, SecondInstanceOnTheSamePinsIsRefusedWhileTheFirstLives) {
 TEST(Open, LeavesNoPinsWhenTheProgramsCannotBeLoaded) {
   const Lab lab;
   Config config = lab.config();
-  config.block.max_addresses = 0xffffffffu;  // more than the kernel gives a hash table
+  config.block.max_prefixes = 0xffffffffu;  // more than the kernel gives a hash table
 
   const auto opened = Dataplane::open(config);
 
@@ -127,7 +127,7 @@ TEST(Open, CarriesBlocksOverWhenTheTableIsResized) {
     ASSERT_TRUE(entry) << entry.error().message;
     EXPECT_TRUE(entry->has_value()) << p;
   }
-  EXPECT_FALSE(fs::exists(lab.pin_directory() + "/v1/pw_block_v4_new"));
+  EXPECT_FALSE(fs::exists(lab.pin_directory() + "/v1/pw_block_prefix_new"));
 }
 
 TEST(Open, RefusesATableTooSmallForTheBlocksInForceAndKeepsThem) {
@@ -155,7 +155,7 @@ TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
   const Lab lab;
   fs::create_directories(lab.pin_directory() + "/v1");
   const UniqueFd strange{bpf_map_create(BPF_MAP_TYPE_ARRAY, "strange", 4, 4, 1, nullptr)};
-  const std::string pin = lab.pin_directory() + "/v1/pw_block_v4";
+  const std::string pin = lab.pin_directory() + "/v1/pw_block_hints";
   ASSERT_EQ(bpf_obj_pin(strange.get(), pin.c_str()), 0);
 
   const auto opened = Dataplane::open(lab.config());

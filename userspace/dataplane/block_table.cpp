@@ -1,238 +1,291 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/block_table.hpp"
 
-#include <bpf/bpf.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/random.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <atomic>
 #include <ctime>
 #include <utility>
 #include <vector>
 
+#include "dataplane/block_hints.hpp"
+#include "dataplane/block_singles.hpp"
+#include "dataplane/prefix_hash.hpp"
+
 namespace probewall {
 namespace {
 
-/// Owns one descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
-
-enum Table : std::size_t { kSingle4, kSingle6, kPrefix4, kPrefix6, kTables };
-constexpr std::array<const char*, kTables> kNames{"pw_block_v4", "pw_block_v6", "pw_block_lpm4",
-                                                  "pw_block_lpm6"};
-
-/// A key of any of the four tables.
-union Key {
-  __be32 single4;
-  pw_addr single6;
-  pw_lpm_v4_key prefix4;
-  pw_lpm_v6_key prefix6;
-};
-
-constexpr std::array<std::size_t, kTables> kKeySizes{sizeof(__be32), sizeof(pw_addr),
-                                                     sizeof(pw_lpm_v4_key), sizeof(pw_lpm_v6_key)};
-
-Table table_of(const IpPrefix& prefix) {
-  if (prefix.is_single()) return prefix.is_v4() ? kSingle4 : kSingle6;
-  return prefix.is_v4() ? kPrefix4 : kPrefix6;
+Result<UniqueFd> open_pinned(const std::string& directory, const char* name) {
+  const std::string path = directory + "/v" + std::to_string(PW_ABI_VERSION) + "/" + name;
+  UniqueFd fd{bpf_obj_get(path.c_str())};
+  if (!fd) return fail(errno, "open block table " + path);
+  return fd;
 }
 
-Key prefix_key(const IpAddress& address, unsigned length) {
-  Key key{};
-  if (address.is_v4()) {
-    key.prefix4.prefix_len = length;
-    std::memcpy(&key.prefix4.addr, &address.bytes[12], 4);
-  } else {
-    key.prefix6.prefix_len = length;
-    std::memcpy(key.prefix6.addr, address.bytes.data(), 16);
-  }
-  return key;
-}
-
-Key single_key(const IpAddress& address) {
-  Key key{};
-  if (address.is_v4()) {
-    std::memcpy(&key.single4, &address.bytes[12], 4);
-  } else {
-    key.single6 = address.to_abi();
-  }
-  return key;
-}
-
-Key key_of(const IpPrefix& prefix) {
-  return prefix.is_single() ? single_key(prefix.address)
-                            : prefix_key(prefix.address, prefix.length);
-}
-
-IpAddress address_v4(__be32 network_order) {
-  pw_addr addr{};
-  addr.bytes[10] = addr.bytes[11] = 0xff;
-  std::memcpy(&addr.bytes[12], &network_order, 4);
-  return IpAddress::from_abi(addr);
-}
-
-IpPrefix prefix_of(Table table, const Key& key) {
-  switch (table) {
-    case kSingle4:
-      return IpPrefix::of(address_v4(key.single4), 32);
-    case kSingle6:
-      return IpPrefix::of(IpAddress::from_abi(key.single6), 128);
-    case kPrefix4:
-      return IpPrefix::of(address_v4(key.prefix4.addr), key.prefix4.prefix_len);
-    default: {
-      pw_addr addr{};
-      std::memcpy(addr.bytes, key.prefix6.addr, 16);
-      return IpPrefix::of(IpAddress::from_abi(addr), key.prefix6.prefix_len);
-    }
-  }
+template <typename T>
+Result<MappedMap<T>> map_pinned(const std::string& directory, const char* name, bool read_only) {
+  const auto fd = open_pinned(directory, name);
+  if (!fd) return tl::unexpected(fd.error());
+  return MappedMap<T>::of(fd->get(), read_only, std::string{"block table "} + name);
 }
 
 bool live(const pw_block_entry& entry, std::uint32_t now_s) {
   return entry.expires_s == PW_NEVER_EXPIRES || now_s < entry.expires_s;
 }
 
+tl::unexpected<Error> full(const IpPrefix& prefix, std::uint32_t limit, const char* setting) {
+  return fail(ENOSPC, "block " + prefix.to_string() + ": the table holds the " +
+                          std::to_string(limit) + " entries that " + setting + " allows");
+}
+
 }  // namespace
 
 struct BlockTable::State {
-  std::array<Fd, kTables> fds;
+  MappedMap<__u64> v4_hints, near, far;
+  MappedMap<pw_block_shape> shape;
+  UniqueFd outer4, outer6;
+  std::optional<PrefixHash> prefixes;
+  std::optional<SingleTable<V4Slots>> v4;
+  std::optional<SingleTable<V6Slots>> v6;
+  std::optional<BlockHints> hints;
+  std::array<std::uint64_t, PW_FAMILY_COUNT> prefix_count{};
+  BlockLimits limits;
+  bool read_only = false;
 
-  /// 0, or the errno of the look-up.
-  int look_up(Table table, const Key& key, pw_block_entry& entry) const {
-    return bpf_map_lookup_elem(fds[table].get(), &key, &entry) == 0 ? 0 : errno;
+  Result<void> open_maps(const std::string& directory);
+  Result<void> open_singles();
+  Result<void> index();
+  Result<void> check_limits() const;
+  template <typename Visit>
+  Result<void> walk(Visit visit) const;
+
+  HintMemory hint_memory() const { return {v4_hints.get(), near.get(), far.get(), shape.get()}; }
+  std::uint64_t& count_of(const IpPrefix& p) {
+    return prefix_count[p.is_v4() ? PW_FAMILY_IPV4 : PW_FAMILY_IPV6];
+  }
+  Result<std::optional<pw_block_entry>> exact(const IpPrefix& p) const {
+    if (!p.is_single()) return prefixes->get(p);
+    const auto slot =
+        p.is_v4() ? v4->get(V4Slots::key_of(p.address)) : v6->get(V6Slots::key_of(p.address));
+    if (!slot) return std::nullopt;
+    return slot->entry(p.length);
+  }
+  Result<bool> put_single(const IpPrefix& p, const pw_block_entry& entry) {
+    const auto slot = SlotEntry::from(entry);
+    return p.is_v4() ? v4->put(V4Slots::key_of(p.address), slot)
+                     : v6->put(V6Slots::key_of(p.address), slot);
+  }
+  Result<bool> remove_entry(const IpPrefix& p) {
+    if (!p.is_single()) {
+      auto removed = prefixes->remove(p);
+      if (removed && *removed) --count_of(p);
+      return removed;
+    }
+    return p.is_v4() ? v4->remove(V4Slots::key_of(p.address))
+                     : v6->remove(V6Slots::key_of(p.address));
   }
 };
+
+Result<void> BlockTable::State::open_maps(const std::string& directory) {
+  const auto take = [&](auto& into, auto opened) -> Result<void> {
+    if (!opened) return tl::unexpected(opened.error());
+    into = std::move(*opened);
+    return {};
+  };
+  UniqueFd prefix_map;
+  for (const auto& result :
+       {take(v4_hints, map_pinned<__u64>(directory, "pw_block_hints", read_only)),
+        take(near, map_pinned<__u64>(directory, "pw_block_near", read_only)),
+        take(far, map_pinned<__u64>(directory, "pw_block_far", read_only)),
+        take(shape, map_pinned<pw_block_shape>(directory, "pw_block_shape", read_only)),
+        take(outer4, open_pinned(directory, "pw_block_ip4")),
+        take(outer6, open_pinned(directory, "pw_block_ip6")),
+        take(prefix_map, open_pinned(directory, "pw_block_prefix"))}) {
+    if (!result) return result;
+  }
+  prefixes.emplace(std::move(prefix_map));
+  return {};
+}
+
+Result<void> BlockTable::State::open_singles() {
+  const auto seed = shape.get()->hash_seed;
+  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", seed, read_only, *prefixes);
+  if (!ip4) return tl::unexpected(ip4.error());
+  v4.emplace(std::move(*ip4));
+  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", seed, read_only, *prefixes);
+  if (!ip6) return tl::unexpected(ip6.error());
+  v6.emplace(std::move(*ip6));
+  std::vector<BlockRecord> spilled;
+  auto walked = prefixes->walk([&](const IpPrefix& p, const pw_block_entry& e) {
+    if (p.is_single()) {
+      spilled.push_back({p, e});
+    } else {
+      ++count_of(p);
+    }
+    return true;
+  });
+  if (!walked) return walked;
+  for (const auto& [p, e] : spilled) {
+    if (p.is_v4()) {
+      v4->adopt_spilled(V4Slots::key_of(p.address), e, read_only);
+    } else {
+      v6->adopt_spilled(V6Slots::key_of(p.address), e, read_only);
+    }
+  }
+  return {};
+}
+
+/// Counts what the tables hold, so that the prefilter's bits can be taken back one day. Built aside
+/// and then stored word by word: that sets the bits a writer that died between slot and bit did not
+/// get to, and clears those it left behind, without a moment in which a valid one is missing.
+Result<void> BlockTable::State::index() {
+  std::vector<__u64> own_v4(v4_hints.entries()), own_near(near.entries()), own_far(far.entries());
+  pw_block_shape own{};
+  own.hash_seed = shape.get()->hash_seed;
+  hints.emplace(HintMemory{own_v4.data(), own_near.data(), own_far.data(), &own});
+  hints->reserve(v4->size(), v6->size());
+  auto walked = walk([&](const IpPrefix& p, const pw_block_entry&) {
+    hints->add(p);
+    return true;
+  });
+  if (!walked) return walked;
+  const auto publish = [](const std::vector<__u64>& from, __u64* to) {
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      if (to[i] != from[i]) store_word(to[i], from[i]);
+    }
+  };
+  auto* s = shape.get();
+  store_word(s->v4_lengths, own.v4_lengths);
+  store_word(s->v6_lengths[0], own.v6_lengths[0]);
+  store_word(s->v6_lengths[1], own.v6_lengths[1]);
+  publish(own_v4, v4_hints.get());
+  publish(own_near, near.get());
+  publish(own_far, far.get());
+  store_word(s->v6_flags, own.v6_flags);
+  hints->move_to(hint_memory());
+  if (auto fits = v4->fit(); !fits) return fits;
+  return v6->fit();
+}
+
+Result<void> BlockTable::State::check_limits() const {
+  const auto most = *std::max_element(prefix_count.begin(), prefix_count.end());
+  const bool addresses = std::max(v4->size(), v6->size()) > limits.addresses;
+  if (!addresses && most <= limits.prefixes) return {};
+  return fail(ExitStatus::kConfigInvalid,
+              "the block tables hold more entries than now configured: raise block.max_addresses "
+              "or block.max_prefixes, or run `probewall bans flush`");
+}
+
+template <typename Visit>
+Result<void> BlockTable::State::walk(Visit visit) const {
+  const bool going = v4->for_each([&](auto key, const SlotEntry& e) {
+    return visit(IpPrefix{V4Slots::address_of(key), 32}, e.entry(32));
+  }) && v6->for_each([&](const auto& key, const SlotEntry& e) {
+    return visit(IpPrefix{V6Slots::address_of(key), 128}, e.entry(128));
+  });
+  if (!going) return {};
+  return prefixes->walk([&](const IpPrefix& p, const pw_block_entry& e) {
+    return p.is_single() || visit(p, e);  // spilled addresses: visited above
+  });
+}
 
 BlockTable::BlockTable(std::unique_ptr<State> state) : state_(std::move(state)) {}
 BlockTable::BlockTable(BlockTable&&) noexcept = default;
 BlockTable& BlockTable::operator=(BlockTable&&) noexcept = default;
 BlockTable::~BlockTable() = default;
 
-Result<BlockTable> BlockTable::open(const std::string& pin_directory, bool read_only) {
+Result<BlockTable> BlockTable::open(const std::string& pin_directory, bool read_only,
+                                    const BlockLimits& limits) {
   auto state = std::make_unique<State>();
-  LIBBPF_OPTS(bpf_obj_get_opts, options);
-  options.file_flags = read_only ? BPF_F_RDONLY : 0;
-  for (std::size_t i = 0; i < kTables; ++i) {
-    const std::string path =
-        pin_directory + "/v" + std::to_string(PW_ABI_VERSION) + "/" + kNames[i];
-    const int fd = bpf_obj_get_opts(path.c_str(), &options);
-    if (fd < 0) return fail(errno, "open block table " + path);
-    state->fds[i] = Fd{fd};
+  state->read_only = read_only;
+  state->limits = limits;
+  if (auto opened = state->open_maps(pin_directory); !opened) {
+    return tl::unexpected(opened.error());
   }
+  auto* shape = state->shape.get();
+  if (!read_only && shape->hash_seed == 0 &&
+      getrandom(&shape->hash_seed, sizeof shape->hash_seed, 0) < 0) {
+    return fail(errno, "draw the block tables' hash seed");
+  }
+  if (auto opened = state->open_singles(); !opened) return tl::unexpected(opened.error());
+  if (read_only) return BlockTable{std::move(state)};
+  if (auto fits = state->check_limits(); !fits) return tl::unexpected(fits.error());
+  if (auto indexed = state->index(); !indexed) return tl::unexpected(indexed.error());
   return BlockTable{std::move(state)};
 }
 
 Result<void> BlockTable::put(const IpPrefix& prefix, const pw_block_entry& entry) {
-  const Table table = table_of(prefix);
-  const Key key = key_of(prefix);
-  pw_block_entry stored = entry;
-  stored.prefix_len = prefix.length;  // the kernel's walk to shorter prefixes relies on it
-  if (bpf_map_update_elem(state_->fds[table].get(), &key, &stored, BPF_ANY) == 0) return {};
-  // A full hash says E2BIG, a full trie ENOSPC.
-  return fail(errno == E2BIG ? ENOSPC : errno,
-              "write " + prefix.to_string() + " to " + kNames[table]);
+  if (state_->read_only) return fail(EPERM, "write a block table opened for reading");
+  if (pw_action_rank(entry.action) == 0) return fail(EINVAL, "block " + prefix.to_string());
+  const auto& limits = state_->limits;
+  if (prefix.is_single()) {
+    const auto held = prefix.is_v4() ? state_->v4->size() : state_->v6->size();
+    if (held >= limits.addresses && !state_->exact(prefix).value()) {
+      return full(prefix, limits.addresses, "block.max_addresses");
+    }
+    const auto added = state_->put_single(prefix, entry);
+    if (!added) return tl::unexpected(added.error());
+    if (*added) state_->hints->add(prefix);
+    return {};
+  }
+  const bool room = state_->count_of(prefix) < limits.prefixes;
+  const auto added = state_->prefixes->put(prefix, entry, room);
+  if (!added && added.error().errno_value == ENOSPC) {
+    return full(prefix, limits.prefixes, "block.max_prefixes");
+  }
+  if (!added) return tl::unexpected(added.error());
+  if (!*added) return {};
+  ++state_->count_of(prefix);
+  state_->hints->add(prefix);
+  return {};
 }
 
 Result<bool> BlockTable::remove(const IpPrefix& prefix) {
-  const Table table = table_of(prefix);
-  const Key key = key_of(prefix);
-  if (bpf_map_delete_elem(state_->fds[table].get(), &key) == 0) return true;
-  if (errno == ENOENT) return false;
-  return fail(errno, "remove " + prefix.to_string() + " from " + kNames[table]);
+  if (state_->read_only) return fail(EPERM, "write a block table opened for reading");
+  auto removed = state_->remove_entry(prefix);
+  if (removed && *removed) state_->hints->drop(prefix);
+  return removed;
 }
 
 Result<std::optional<pw_block_entry>> BlockTable::get(const IpPrefix& prefix) const {
-  const Table table = table_of(prefix);
-  pw_block_entry entry{};
-  const int error = state_->look_up(table, key_of(prefix), entry);
-  if (error == ENOENT) return std::nullopt;
-  if (error != 0) return fail(error, "read " + prefix.to_string() + " from " + kNames[table]);
-  // A trie answers with the longest match, which may be a shorter prefix than asked for.
-  if (entry.prefix_len != prefix.length) return std::nullopt;
-  return entry;
+  return state_->exact(prefix);
 }
 
 Result<std::optional<BlockRecord>> BlockTable::match(const IpAddress& address,
                                                      std::uint32_t now_s) const {
-  const unsigned width = address.is_v4() ? 32 : 128;
-  std::optional<BlockRecord> best;
-  const auto consider = [&](const pw_block_entry& entry, unsigned length) {
-    if (pw_action_rank(entry.action) > (best ? pw_action_rank(best->entry.action) : 0) &&
-        live(entry, now_s)) {
-      best = BlockRecord{IpPrefix::of(address, length), entry};
-    }
+  const auto* shape = state_->shape.get();
+  const auto in_use = [&](unsigned length) {
+    if (address.is_v4()) return length == 32 || ((shape->v4_lengths >> length) & 1) != 0;
+    return length == 128 || ((shape->v6_lengths[length / 64] >> (length % 64)) & 1) != 0;
   };
-
-  pw_block_entry entry{};
-  int error = state_->look_up(address.is_v4() ? kSingle4 : kSingle6, single_key(address), entry);
-  if (error == 0) {
-    consider(entry, width);
-  } else if (error != ENOENT) {
-    return fail(error, "look up " + address.to_string());
-  }
-  const Table trie = address.is_v4() ? kPrefix4 : kPrefix6;
-  unsigned length = width;
-  while (!best || best->entry.action != PW_ACTION_DROP) {
-    error = state_->look_up(trie, prefix_key(address, length), entry);
-    if (error == ENOENT) break;
-    if (error != 0) return fail(error, "look up " + address.to_string());
-    consider(entry, entry.prefix_len);
-    if (entry.prefix_len == 0 || entry.prefix_len > length) break;
-    length = entry.prefix_len - 1u;
+  std::optional<BlockRecord> best;
+  for (int length = address.is_v4() ? 32 : 128; length >= 0; --length) {
+    if (!in_use(static_cast<unsigned>(length))) continue;
+    const auto prefix = IpPrefix::of(address, static_cast<unsigned>(length));
+    const auto entry = state_->exact(prefix);
+    if (!entry) return tl::unexpected(entry.error());
+    if (!*entry || !live(**entry, now_s)) continue;
+    if (!best || pw_action_rank((*entry)->action) > pw_action_rank(best->entry.action)) {
+      best = BlockRecord{prefix, **entry};
+    }
   }
   return best;
 }
 
 Result<void> BlockTable::for_each(const std::function<bool(const BlockRecord&)>& visit) const {
-  // In batches: a full table of a million entries takes a fraction of a second, not seconds.
-  constexpr std::uint32_t kBatch = 4096;  // has to hold the largest hash bucket
-  std::vector<char> keys(kBatch * sizeof(Key));
-  std::vector<pw_block_entry> entries(kBatch);
-  for (std::size_t i = 0; i < kTables; ++i) {
-    const auto table = static_cast<Table>(i);
-    Key at{};
-    bool first = true;
-    for (bool more = true; more; first = false) {
-      std::uint32_t count = kBatch;
-      const int failed = bpf_map_lookup_batch(state_->fds[i].get(), first ? nullptr : &at, &at,
-                                              keys.data(), entries.data(), &count, nullptr);
-      if (failed != 0 && errno != ENOENT) return fail(errno, std::string{"list "} + kNames[i]);
-      more = failed == 0;
-      for (std::uint32_t n = 0; n < count; ++n) {
-        Key key{};
-        std::memcpy(&key, keys.data() + n * kKeySizes[i], kKeySizes[i]);
-        if (!visit({prefix_of(table, key), entries[n]})) return {};
-      }
-    }
-  }
-  return {};
+  return state_->walk([&](const IpPrefix& p, const pw_block_entry& e) { return visit({p, e}); });
 }
 
 Result<std::uint64_t> BlockTable::sweep(std::uint32_t now_s,
                                         const std::function<void(const BlockRecord&)>& removed) {
-  // Two passes: deleting the key an iteration stands on would start it over.
   std::vector<BlockRecord> expired;
-  const auto listed = for_each([&](const BlockRecord& record) {
-    if (!live(record.entry, now_s)) expired.push_back(record);
+  const auto walked = state_->walk([&](const IpPrefix& p, const pw_block_entry& e) {
+    if (!live(e, now_s)) expired.push_back({p, e});
     return true;
   });
-  if (!listed) return tl::unexpected(listed.error());
+  if (!walked) return tl::unexpected(walked.error());
   std::uint64_t count = 0;
   for (const auto& record : expired) {
     const auto gone = remove(record.prefix);
@@ -246,18 +299,33 @@ Result<std::uint64_t> BlockTable::sweep(std::uint32_t now_s,
 
 Result<std::uint64_t> BlockTable::flush() {
   std::vector<IpPrefix> all;
-  const auto listed = for_each([&](const BlockRecord& record) {
-    all.push_back(record.prefix);
+  const auto walked = state_->walk([&](const IpPrefix& p, const pw_block_entry&) {
+    all.push_back(p);
     return true;
   });
-  if (!listed) return tl::unexpected(listed.error());
+  if (!walked) return tl::unexpected(walked.error());
   std::uint64_t count = 0;
   for (const auto& prefix : all) {
     const auto gone = remove(prefix);
     if (!gone) return tl::unexpected(gone.error());
     count += *gone ? 1 : 0;
   }
+  if (count == 0) return count;
+  if (auto fits = state_->v4->fit(); !fits) return tl::unexpected(fits.error());
+  if (auto fits = state_->v6->fit(); !fits) return tl::unexpected(fits.error());
   return count;
+}
+
+std::uint64_t BlockTable::size() const {
+  return state_->v4->size() + state_->v6->size() + state_->prefix_count[PW_FAMILY_IPV4] +
+         state_->prefix_count[PW_FAMILY_IPV6];
+}
+
+std::uint64_t BlockTable::spilled() const { return state_->v4->spilled() + state_->v6->spilled(); }
+
+std::uint32_t prefix_hash_entries(std::uint32_t max_prefixes) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(2ull * max_prefixes + PW_BLOCK_SPILL_MAX, UINT32_MAX));
 }
 
 std::uint32_t boottime_seconds() {

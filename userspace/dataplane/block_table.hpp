@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// User-space twin of bpf/block.bpf.h: the one writer's view of the block tables. Plain hash and
-// LPM maps behind it; a faster layout replaces only this file and its kernel twin.
+// The one writer's view of the block tables that bpf/block.bpf.h reads (abi/block_table.h).
 #pragma once
 
 #include <cstdint>
@@ -20,17 +19,31 @@ struct BlockRecord {
   pw_block_entry entry{};
 };
 
-/// Reads and writes the pinned block tables. Movable, owns its descriptors. One writer at a time.
+/// Entries per family.
+struct BlockLimits {
+  std::uint32_t addresses = 1u << 20;
+  std::uint32_t prefixes = 1u << 17;
+};
+
+/// Size of pw_block_prefix: both families' prefixes, and the addresses that find no bucket.
+std::uint32_t prefix_hash_entries(std::uint32_t max_prefixes);
+
+/// Reads and writes the pinned block tables. Movable, owns its descriptors. One writer at a time; a
+/// writer finds what another wrote before it was opened. Memory follows the content.
 class BlockTable {
  public:
-  /// Opens the tables pinned under `<pin_directory>/v<PW_ABI_VERSION>/`.
-  static Result<BlockTable> open(const std::string& pin_directory, bool read_only);
+  /// Opens the tables pinned under `<pin_directory>/v<PW_ABI_VERSION>/`. A writer first completes
+  /// what an earlier one left half done. More entries than `limits`: kConfigInvalid.
+  static Result<BlockTable> open(const std::string& pin_directory, bool read_only,
+                                 const BlockLimits& limits = {});
   BlockTable(BlockTable&&) noexcept;
   BlockTable& operator=(BlockTable&&) noexcept;
   ~BlockTable();
 
-  /// Adds or overwrites. Costs microseconds whatever the table's size. Full table: Error with
-  /// ENOSPC.
+  /// Adds or overwrites; the packets of an address that is in the table never see it missing.
+  /// Costs microseconds whatever the table's size, milliseconds when the table doubles. Full table:
+  /// Error with ENOSPC. Entries without action are refused (EINVAL); an expiry past 34 years of
+  /// uptime is never.
   Result<void> put(const IpPrefix& prefix, const pw_block_entry& entry);
   /// Removing what is absent succeeds and returns false.
   Result<bool> remove(const IpPrefix& prefix);
@@ -44,6 +57,10 @@ class BlockTable {
   Result<std::uint64_t> sweep(std::uint32_t now_s,
                               const std::function<void(const BlockRecord&)>& removed);
   Result<std::uint64_t> flush();
+  /// Entries of both families.
+  std::uint64_t size() const;
+  /// Of these, single addresses that found no bucket.
+  std::uint64_t spilled() const;
 
  private:
   struct State;

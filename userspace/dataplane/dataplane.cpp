@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "dataplane/block_migration.hpp"
 #include "dataplane/dataplane_state.hpp"
 #include "dataplane/detach.hpp"
 #include "dataplane/object_set.hpp"
@@ -110,9 +111,11 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
     auto slots = InterfaceSlots::open(state.pins.path);
     if (!slots) return tl::unexpected(slots.error());
     state.slots.emplace(std::move(*slots));
-    auto blocks = BlockTable::open(config.paths.pin_directory, false);
+    auto blocks = BlockTable::open(config.paths.pin_directory, false,
+                                   {config.block.max_addresses, config.block.max_prefixes});
     if (!blocks) return tl::unexpected(blocks.error());
     state.blocks.emplace(std::move(*blocks));
+    if (auto ok = adopt_plain_tables(state.pins.path, *state.blocks); !ok) return ok;
     if (config.capture.transport == Transport::kPerf) {
       state.worker.perf_events = state.perf.get();
       return {};

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "dataplane/libbpf_messages.hpp"
+#include "dataplane/block_table.hpp"
 #include "dataplane/map_migration.hpp"
 #include "tc_egress.skel.h"
 #include "tc_ingress.skel.h"
@@ -27,8 +28,8 @@ using Owned = std::unique_ptr<Skeleton, Destroyer<Skeleton, Destroy>>;
 
 /// Sizes that the configuration decides; 0: the program's own.
 std::uint32_t wanted_entries(std::string_view map, const Config& config) {
-  if (map == "pw_block_v4" || map == "pw_block_v6") return config.block.max_addresses;
-  if (map == "pw_block_lpm4" || map == "pw_block_lpm6") return config.block.max_prefixes;
+  // The tables of single addresses make themselves as large as they need to be.
+  if (map == "pw_block_prefix") return prefix_hash_entries(config.block.max_prefixes);
   if (map == "pw_flows") return config.memory.max_flows;
   if (map == "pw_sources") return config.memory.max_sources;
   // Always the same, so that another ring layout needs no new pinned map.

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/block_hints.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <vector>
+
+namespace probewall {
+namespace {
+
+constexpr __u64 kAllPrefix = 0x5555555555555555;  // PW_V4_PREFIX in each of a word's 32 places
+constexpr std::uint32_t kPlaces = 32;
+
+void store(__u64& word, __u64 value) {
+  std::atomic_ref(word).store(value, std::memory_order_release);
+}
+
+void set_bit(__u64* words, std::uint64_t bit, bool on) {
+  auto& word = words[bit / 64];
+  const __u64 mask = 1ull << (bit % 64);
+  store(word, on ? word | mask : word & ~mask);
+}
+
+/// First 8 bytes as the kernel loads them; `bits` 32 clears the rest.
+std::uint64_t leading(const IpAddress& a, unsigned bits) {
+  std::uint64_t hi = 0;
+  std::memcpy(&hi, a.bytes.data(), bits / 8);
+  return hi;
+}
+
+template <typename Map>
+bool count_up(Map& counts, std::uint32_t key) {
+  return ++counts[key] == 1;
+}
+template <typename Map>
+bool count_down(Map& counts, std::uint32_t key) {
+  const auto it = counts.find(key);
+  if (it == counts.end() || --it->second > 0) return false;
+  counts.erase(it);
+  return true;
+}
+
+/// Number of /24s in a prefix of `length` (0..24).
+std::uint32_t width_of(unsigned length) { return 1u << (24 - length); }
+
+/// PW_V4_PREFIX in the places of word `word` that lie in [first, first + count), numbers of /24s.
+__u64 prefix_places(std::uint32_t word, std::uint32_t first, std::uint32_t count) {
+  const std::uint64_t start = std::uint64_t{word} * kPlaces;
+  __u64 places = kAllPrefix;
+  if (first > start) places &= ~0ull << ((first - start) * 2);
+  const std::uint64_t end = std::uint64_t{first} + count;
+  if (end < start + kPlaces) places &= (1ull << ((end - start) * 2)) - 1;
+  return places;
+}
+
+}  // namespace
+
+void BlockHints::reserve(std::size_t v4_singles, std::size_t v6_singles) {
+  v4_singles_.reserve(v4_singles);
+  near_.reserve(v6_singles);
+}
+
+void BlockHints::count_length(const IpPrefix& prefix, bool add) {
+  if (prefix.is_single()) return;
+  auto& count = prefix.is_v4() ? v4_lengths_[prefix.length] : v6_lengths_[prefix.length];
+  count += add ? 1 : -1;
+  auto& word =
+      prefix.is_v4() ? memory_.shape->v4_lengths : memory_.shape->v6_lengths[prefix.length / 64];
+  const __u64 bit = 1ull << (prefix.length % 64);
+  store(word, count > 0 ? word | bit : word & ~bit);
+}
+
+void BlockHints::set_v6_flag(std::uint64_t flag, bool on) {
+  auto& flags = memory_.shape->v6_flags;
+  store(flags, on ? flags | flag : flags & ~flag);
+}
+
+void BlockHints::add(const IpPrefix& prefix) {
+  count_length(prefix, true);
+  if (prefix.is_v4()) return add_v4(prefix);
+  const auto seed = memory_.shape->hash_seed;
+  if (prefix.length >= 64) {
+    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64), seed);
+    if (count_up(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, true);
+    if (++near_total_ == 1) set_v6_flag(PW_V6_NEAR, true);
+  } else if (prefix.length >= 32) {
+    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32), seed);
+    if (count_up(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, true);
+    if (++far_total_ == 1) set_v6_flag(PW_V6_FAR, true);
+  } else if (++short_total_ == 1) {
+    set_v6_flag(PW_V6_SHORT, true);
+  }
+}
+
+void BlockHints::drop(const IpPrefix& prefix) {
+  if (prefix.is_v4()) {
+    drop_v4(prefix);
+  } else if (const auto seed = memory_.shape->hash_seed; prefix.length >= 64) {
+    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64), seed);
+    if (count_down(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, false);
+    if (--near_total_ == 0) set_v6_flag(PW_V6_NEAR, false);
+  } else if (prefix.length >= 32) {
+    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32), seed);
+    if (count_down(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, false);
+    if (--far_total_ == 0) set_v6_flag(PW_V6_FAR, false);
+  } else if (--short_total_ == 0) {
+    set_v6_flag(PW_V6_SHORT, false);
+  }
+  count_length(prefix, false);
+}
+
+bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
+  for (unsigned l = 0; l <= length; ++l) {
+    if (!v4_wide_[l].empty() && v4_wide_[l].contains(net24 & ~(width_of(l) - 1))) return true;
+  }
+  return false;
+}
+
+void BlockHints::set_v4(std::uint32_t net24, __u64 hint, bool on) {
+  auto& word = memory_.v4[net24 / kPlaces];
+  const __u64 bits = hint << (net24 % kPlaces * 2);
+  store(word, on ? word | bits : word & ~bits);
+}
+
+void BlockHints::add_v4(const IpPrefix& prefix) {
+  const std::uint32_t net24 = prefix.address.v4_host_order() >> 8;
+  if (prefix.is_single()) {
+    if (count_up(v4_singles_, net24)) set_v4(net24, PW_V4_SINGLE, true);
+  } else if (prefix.length > 24) {
+    if (count_up(v4_long_, net24)) set_v4(net24, PW_V4_PREFIX, true);
+  } else {
+    v4_wide_[prefix.length].insert(net24);
+    const std::uint32_t count = width_of(prefix.length);
+    for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
+      store(memory_.v4[w], memory_.v4[w] | prefix_places(w, net24, count));
+    }
+  }
+}
+
+void BlockHints::drop_v4(const IpPrefix& prefix) {
+  const std::uint32_t net24 = prefix.address.v4_host_order() >> 8;
+  if (prefix.is_single()) {
+    if (count_down(v4_singles_, net24)) set_v4(net24, PW_V4_SINGLE, false);
+  } else if (prefix.length > 24) {
+    if (count_down(v4_long_, net24) && !covered_v4(net24, 24)) {
+      set_v4(net24, PW_V4_PREFIX, false);
+    }
+  } else {
+    v4_wide_[prefix.length].erase(net24);
+    drop_v4_wide(net24, prefix.length);
+  }
+}
+
+/// Works the words out aside: a bit that another prefix needs is never unset in between.
+void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
+  if (covered_v4(net24, length)) return;
+  const std::uint32_t count = width_of(length);
+  const std::uint32_t first = net24 / kPlaces, last = (net24 + count - 1) / kPlaces;
+  std::vector<__u64> words(memory_.v4 + first, memory_.v4 + last + 1);
+  for (std::uint32_t w = first; w <= last; ++w) words[w - first] &= ~prefix_places(w, net24, count);
+  for (unsigned l = length + 1; l <= 24; ++l) {
+    for (auto it = v4_wide_[l].lower_bound(net24); it != v4_wide_[l].end() && *it < net24 + count;
+         ++it) {
+      for (std::uint32_t w = *it / kPlaces; w <= (*it + width_of(l) - 1) / kPlaces; ++w) {
+        words[w - first] |= prefix_places(w, *it, width_of(l));
+      }
+    }
+  }
+  for (auto it = v4_long_.lower_bound(net24); it != v4_long_.end() && it->first < net24 + count;
+       ++it) {
+    words[it->first / kPlaces - first] |= __u64{PW_V4_PREFIX} << (it->first % kPlaces * 2);
+  }
+  for (std::uint32_t w = first; w <= last; ++w) {
+    if (memory_.v4[w] != words[w - first]) store(memory_.v4[w], words[w - first]);
+  }
+}
+
+}  // namespace probewall
