@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::uint32_t kListLength = BENCH_SOURCES;
 constexpr unsigned kChecked = 200;
+constexpr unsigned kHotSources = 16;
 
 template <typename Skeleton>
 using Owned = std::unique_ptr<Skeleton, void (*)(Skeleton*)>;
@@ -64,6 +65,7 @@ class Table {
   void enter(const std::string& who, int program, bool v6);
   void select(const Contestant& c);
   double run(Contestant& c, std::uint32_t repeat);
+  double run_hot(const Contestant& c, std::uint32_t repeat);
   Result<void> check(Contestant& c);
 
   KernelOptions options_;
@@ -159,12 +161,25 @@ void Table::select(const Contestant& c) {
 }
 
 double Table::run(Contestant& c, std::uint32_t repeat) {
+  if (!c.walk) return run_hot(c, repeat);
   Frame frame = frame_from(c.sources->front(), c.port);
-  if (!c.walk) return ns_per_packet(c.program, frame, repeat);
   select(c);
   return ns_per_packet(
       bpf_program__fd(c.v6 ? walk_->progs.bench_walk_v6 : walk_->progs.bench_walk_v4), frame,
       repeat);
+}
+
+/// The program itself, unchanged packets: one source after the other, as one alone may be a lucky
+/// or an unlucky one.
+double Table::run_hot(const Contestant& c, std::uint32_t repeat) {
+  double sum = 0;
+  for (unsigned i = 0; i < kHotSources; ++i) {
+    Frame frame = frame_from((*c.sources)[i], c.port);
+    const double ns = ns_per_packet(c.program, frame, repeat / kHotSources);
+    if (ns < 0) return -1;
+    sum += ns;
+  }
+  return sum / kHotSources;
 }
 
 Result<void> Table::check(Contestant& c) {
