@@ -3,6 +3,8 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -45,6 +47,7 @@ struct Contestant {
 
 struct Lists {
   std::vector<IpAddress> benign4, benign6, blocked4, blocked6;
+  std::vector<IpAddress> inside4, inside6;  ///< of blocked prefixes
 };
 
 Frame frame_from(const IpAddress& source, std::uint16_t port) {
@@ -115,8 +118,12 @@ Result<void> Table::load() {
     if (auto ok = attach_idle(program, interface); !ok) return ok;
   }
   const auto p4 = prefixes_v4(options_.prefixes), p6 = prefixes_v6(options_.prefixes);
-  lists_ = {spread(benign_v4(kListLength, p4)), spread(benign_v6(kListLength, p6)),
-            spread(blocked_v4(options_.addresses)), spread(blocked_v6(options_.addresses))};
+  lists_ = {spread(benign_v4(kListLength, p4)),
+            spread(benign_v6(kListLength, p6)),
+            spread(blocked_v4(options_.addresses)),
+            spread(blocked_v6(options_.addresses)),
+            spread(inside(p4)),
+            spread(inside(p6))};
   return {};
 }
 
@@ -124,6 +131,7 @@ void Table::enter(const std::string& who, int program, bool v6) {
   const std::string family = v6 ? "_v6" : "_v4";
   const auto* benign = v6 ? &lists_.benign6 : &lists_.benign4;
   const auto* blocked = v6 ? &lists_.blocked6 : &lists_.blocked4;
+  const auto* inside = v6 ? &lists_.inside6 : &lists_.inside4;
   const auto add = [&](const char* what, bool walk, const auto* list, Expect expect,
                        std::uint16_t port) {
     contestants_.push_back(
@@ -135,6 +143,7 @@ void Table::enter(const std::string& who, int program, bool v6) {
   add("_benign_llm_port", false, benign, Expect::kPass, 11434);
   add("_blocked_hot", false, blocked, Expect::kDrop, 443);
   add("_blocked_random", true, blocked, Expect::kDrop, 443);
+  add("_blocked_prefix_random", true, inside, Expect::kDrop, 443);
 }
 
 void Table::enter_all() {
@@ -169,17 +178,17 @@ double Table::run(Contestant& c, std::uint32_t repeat) {
       repeat);
 }
 
-/// The program itself, unchanged packets: one source after the other, as one alone may be a lucky
-/// or an unlucky one.
+/// The program itself on unchanged packets, one source after the other; the median of them, as one
+/// in twenty has blocked neighbours and costs a look into the tables.
 double Table::run_hot(const Contestant& c, std::uint32_t repeat) {
-  double sum = 0;
+  std::array<double, kHotSources> ns{};
   for (unsigned i = 0; i < kHotSources; ++i) {
     Frame frame = frame_from((*c.sources)[i], c.port);
-    const double ns = ns_per_packet(c.program, frame, repeat / kHotSources);
-    if (ns < 0) return -1;
-    sum += ns;
+    ns[i] = ns_per_packet(c.program, frame, repeat / kHotSources);
+    if (ns[i] < 0) return -1;
   }
-  return sum / kHotSources;
+  std::sort(ns.begin(), ns.end());
+  return (ns[kHotSources / 2 - 1] + ns[kHotSources / 2]) / 2;
 }
 
 Result<void> Table::check(Contestant& c) {

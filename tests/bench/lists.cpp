@@ -132,6 +132,16 @@ std::vector<IpAddress> benign_v6(std::uint32_t count, const std::vector<IpPrefix
   return benign(count, prefixes, kFillV6);
 }
 
+std::vector<IpAddress> inside(const std::vector<IpPrefix>& prefixes) {
+  std::vector<IpAddress> out;
+  out.reserve(prefixes.size());
+  for (const IpPrefix& prefix : prefixes) {
+    out.push_back(prefix.address);
+    out.back().bytes[15] |= 5;  // host bits of every length used
+  }
+  return out;
+}
+
 std::vector<IpAddress> spread(const std::vector<IpAddress>& list) {
   std::vector<IpAddress> out;
   out.reserve(BENCH_SOURCES);

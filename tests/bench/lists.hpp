@@ -23,6 +23,9 @@ std::vector<IpPrefix> prefixes_v6(std::uint32_t count);
 std::vector<IpAddress> benign_v4(std::uint32_t count, const std::vector<IpPrefix>& prefixes);
 std::vector<IpAddress> benign_v6(std::uint32_t count, const std::vector<IpPrefix>& prefixes);
 
+/// One address inside each prefix.
+std::vector<IpAddress> inside(const std::vector<IpPrefix>& prefixes);
+
 /// BENCH_SOURCES entries that repeat `list`, in an order that is not the one it was inserted in.
 std::vector<IpAddress> spread(const std::vector<IpAddress>& list);
 
