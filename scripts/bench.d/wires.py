@@ -149,7 +149,7 @@ class Receiver:
         of the processor that was busy, share of the packets that reached the stack)."""
         generator = self.wires.spawn(self.wires.inside(self.wires.sender, [
             PROGRAM, "generate", "--interface", self.sender_device, "--mac", self.mac, "--to", self.ADDRESS,
-            "--mix", mix, "--milliseconds", int((window + 0.5) * 1000)]), stdout=subprocess.PIPE)
+            "--mix", mix, "--milliseconds", 60000]), stdout=subprocess.PIPE)
         try:
             generator.stdout.readline()
             start = self._counters()[0]
@@ -159,13 +159,14 @@ class Receiver:
             time.sleep(0.1)
             before, cpu_before, t0 = self._counters(), self._cpu_ns(thread), time.monotonic()
             time.sleep(window)
+            # On a machine with no time for either side the window lasts until there is something to divide by.
+            wait_until(lambda: self._counters()[0] > before[0] + 5000, "%s receives packets" % self.name)
             after, cpu_after, t1 = self._counters(), self._cpu_ns(thread), time.monotonic()
         finally:
+            generator.kill()
             generator.communicate()
             self.wires.children.remove(generator)
         packets = after[0] - before[0]
-        if packets == 0:
-            raise LabError("%s: no packet arrived in %.1f s" % (self.name, window))
         cpu = cpu_after - cpu_before
         return cpu / packets, packets / (t1 - t0) / 1e6, cpu / 1e9 / (t1 - t0), (after[1] - before[1]) / packets
 
