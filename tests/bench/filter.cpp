@@ -19,6 +19,15 @@ Result<Filter> Filter::open(const std::string& pin_directory, Config config) {
   if (!settings) return tl::unexpected(settings.error());
   if (auto ok = out.plane_->set_settings(*settings); !ok) return tl::unexpected(ok.error());
   if (auto ok = out.plane_->set_ports(out.config_); !ok) return tl::unexpected(ok.error());
+  // What a daemon never blocks on such a host: its addresses, the gateways, two name servers.
+  pw_allow_entry allowed{};
+  allowed.scope = PW_ALLOW_ALL;
+  allowed.reason = PW_ALLOW_OWN_ADDRESS;
+  for (const char* text : {"127.0.0.0/8", "192.0.2.1", "192.0.2.2", "198.51.100.53", "203.0.113.53",
+                           "::1", "fe80::/64", "2001:db8:2::1", "2001:db8:2::2"}) {
+    if (auto ok = out.plane_->allow_put(*IpPrefix::parse(text), allowed); !ok)
+      return tl::unexpected(ok.error());
+  }
   return out;
 }
 
