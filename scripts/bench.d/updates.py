@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading the block tables, adding to full ones, and a daemon's start with full ones."""
+import time
+
+from kernel import add_lines
+from lab import Lab, run
+from probewall import Probewall
+from wires import PROGRAM
+
+ADDRESSES, PREFIXES = 1000000, 100000
+
+
+def _start_seconds(wall):
+    begun = time.monotonic()
+    wall.start()
+    return time.monotonic() - begun
+
+
+def measure(figures, quick, say):
+    say("updates: filling the tables, starting with full ones")
+    with Lab("bench") as lab:
+        wall = Probewall(lab)
+        for _ in range(3):
+            figures.add("update_start_empty_tables", "s", _start_seconds(wall))
+            wall.stop()
+        add_lines(figures, run([PROGRAM, "fill", "--pins", wall.pins, "--v4", ADDRESSES, "--prefixes", PREFIXES // 2],
+                               timeout=600).stdout)
+        for _ in range(3):
+            figures.add("update_start_full_tables", "s", _start_seconds(wall))
+            wall.stop()
+        wall.cli("detach")
