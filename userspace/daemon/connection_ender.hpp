@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "daemon/background.hpp"
 #include "dataplane/dataplane.hpp"
@@ -13,14 +14,17 @@
 
 namespace probewall {
 
+/// What a ban cuts off: LLM and decoy ports with `block.scope = "llm"`, else every port.
+ServerPorts banned_ports(const Config& config);
+
 class ConnectionEnder {
  public:
   /// `count`: guard::kNotEnded when they could not be ended.
   using OnEnded = std::function<void(std::uint32_t count)>;
 
-  /// `dataplane` must outlive the ender.
-  static Result<std::unique_ptr<ConnectionEnder>> start(EventLoop& loop,
-                                                        const Dataplane& dataplane);
+  /// `dataplane` must outlive the ender. A ban ends connections to `ports` only.
+  static Result<std::unique_ptr<ConnectionEnder>> start(EventLoop& loop, const Dataplane& dataplane,
+                                                        ServerPorts ports);
 
   /// Local sockets by SOCK_DESTROY, forwarded flows by a reset towards their server.
   void end_source(const IpPrefix& source, OnEnded on_ended);
@@ -29,9 +33,11 @@ class ConnectionEnder {
   std::uint64_t skipped() const { return skipped_; }  ///< not tried: too many were waiting
 
  private:
-  explicit ConnectionEnder(const Dataplane& dataplane) : dataplane_(dataplane) {}
+  ConnectionEnder(const Dataplane& dataplane, ServerPorts ports)
+      : dataplane_(dataplane), ports_(std::move(ports)) {}
 
   const Dataplane& dataplane_;
+  const ServerPorts ports_;
   std::unique_ptr<Background> thread_;
   std::uint64_t skipped_ = 0;
 };

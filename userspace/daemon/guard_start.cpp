@@ -153,7 +153,7 @@ Result<void> Guard::serve() {
   // After all that takes long, before the worker: its capture threads inherit it.
   prefer_own_session();
   run_soon();
-  auto ender = ConnectionEnder::start(loop_, *dataplane_);
+  auto ender = ConnectionEnder::start(loop_, *dataplane_, banned_ports(config_));
   if (!ender) return tl::unexpected(ender.error());
   ender_ = std::move(*ender);
   auto admin = AdminServer::listen(
