@@ -51,7 +51,8 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.service = flow.service;
   flow.want_grant = true;
   const bool h2c = r.head.upgrade && contains_lower(r.head.header("upgrade"), "h2c");
-  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c});
+  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c, r.head.method == "HEAD"});
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   sink_.on_request(std::move(r));
 }
 
@@ -70,8 +71,12 @@ void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {
 
 /// Gives out answers that are ready; keeps the queue in step.
 void RequestAssembler::State::settle_answers(Flow& flow) {
-  if (!flow.answers.open()) return;
+  if (!flow.answers.open()) {
+    lose(Loss::kResponseUnmatched, flow.answers.take_lost());
+    return;
+  }
   while (auto answer = flow.answers.take_ready()) emit(flow, std::move(*answer));
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   if (!flow.answers.open()) {
     table_.remove(flow, kAnswerQueue);
   } else if (!flow.in(kAnswerQueue)) {
@@ -81,8 +86,9 @@ void RequestAssembler::State::settle_answers(Flow& flow) {
 
 /// Gives out the open answer as it is. `give_up`: also forgets one that belongs to no request.
 void RequestAssembler::State::flush_answer(Flow& flow, bool give_up) {
-  if (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
+  while (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
   if (give_up && flow.answers.drop_unmatched()) lose(Loss::kResponseUnmatched, 1);
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   if (!flow.answers.open()) table_.remove(flow, kAnswerQueue);
 }
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/flow/answer_text.hpp"
+
+#include <algorithm>
+
+#include "core/http/chunk_decoder.hpp"
+#include "core/http/text.hpp"
+
+namespace probewall {
+namespace {
+
+constexpr std::uint64_t kMaxLength = 1ull << 40;  ///< more is as good as endless
+
+/// The value of `name` ("\nname:", lower case) in a whole head; nullopt without one.
+std::optional<std::string_view> field(std::string_view head, std::string_view name) {
+  const auto at = std::search(head.begin(), head.end(), name.begin(), name.end(),
+                              [](char a, char b) { return ascii_lower(a) == b; });
+  if (at == head.end()) return std::nullopt;
+  const auto rest = head.substr(static_cast<std::size_t>(at - head.begin()) + name.size());
+  return trim_blank(rest.substr(0, rest.find_first_of("\r\n")));
+}
+
+std::optional<std::uint64_t> declared_length(std::string_view head) {
+  const auto digits = field(head, "\ncontent-length:");
+  if (!digits) return std::nullopt;
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < digits->size() && (*digits)[i] >= '0' && (*digits)[i] <= '9'; ++i) {
+    length = std::min(kMaxLength, length * 10 + static_cast<std::uint64_t>((*digits)[i] - '0'));
+  }
+  return length;
+}
+
+}  // namespace
+
+int answer_status(std::string_view text) {
+  if (text.size() < 12 || text.substr(0, 5) != "HTTP/") return 0;
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos || space + 4 > text.size()) return 0;
+  int code = 0;
+  for (const char c : text.substr(space + 1, 3)) {
+    if (c < '0' || c > '9') return 0;
+    code = code * 10 + (c - '0');
+  }
+  return code >= 100 ? code : 0;
+}
+
+std::size_t answer_head_end(std::string_view text) {
+  const auto crlf = text.find("\r\n\r\n");
+  if (crlf != std::string_view::npos) return crlf + 4;
+  const auto lf = text.find("\n\n");
+  return lf == std::string_view::npos ? lf : lf + 2;
+}
+
+bool looks_like_answer(std::string_view text) {
+  constexpr std::string_view kStart = "HTTP/1.";
+  const auto n = std::min(text.size(), kStart.size());
+  return text.substr(0, n) == kStart.substr(0, n);
+}
+
+AnswerSize measure_answer(std::string_view text, bool to_head) {
+  AnswerSize size;
+  size.head = answer_head_end(text);
+  if (size.head == std::string_view::npos) return size;
+  const int status = answer_status(text);
+  if (status == 101) return size;  // what follows is no HTTP
+  if (to_head || status < 200 || status == 204 || status == 304) {
+    size.total = size.head;
+    return size;
+  }
+  const auto head = text.substr(0, size.head);
+  const auto coding = field(head, "\ntransfer-encoding:");
+  if (coding && contains_lower(*coding, "chunked")) {
+    size.chunked = true;
+    std::string_view body = text.substr(size.head);
+    ChunkDecoder chunks;
+    const auto end = chunks.feed(body, [](std::string_view) { return true; });
+    if (end == ChunkDecoder::Result::kDone) size.total = text.size() - body.size();
+  } else if (const auto length = declared_length(head)) {
+    size.total = size.head + *length;
+  }
+  return size;
+}
+
+}  // namespace probewall
