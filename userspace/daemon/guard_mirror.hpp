@@ -46,6 +46,9 @@ class GuardMirror {
   std::vector<MirrorEntry> page(const std::optional<IpPrefix>& after, std::size_t limit) const;
   std::optional<std::pair<IpPrefix, pw_allow_entry>> allowed(const IpPrefix& prefix) const;
   std::vector<std::pair<IpPrefix, pw_allow_entry>> allow_list() const;
+  /// What a ban of `source` may cover: `source` itself, or `client` alone when `source` holds an
+  /// allowed address and `client` is none.
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) const;
 
  private:
   mutable std::mutex mutex_;
