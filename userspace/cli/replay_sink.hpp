@@ -27,6 +27,7 @@ class ReplaySink final : public PipelineSink {
   void on_suppressed(Suppressed reason, const IpPrefix& source) override;
   void on_loss(Loss what, std::uint64_t count) override;
   void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override;
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) override;
 
   /// Losses that are not the core's: malformed packets and the like.
   void add_loss(std::string_view what, std::uint64_t count, Timestamp time);

@@ -162,6 +162,7 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
     if (ban->second.handle != 0) row = stored(ban->first, ban->second.handle);
   } else {
     row = stored(w.source, 0);
+    if (!row) row = stored(source_of(ip, 128), 0);  // banned alone: its /64 has allowed addresses
   }
   if (row) {
     w.decision = decision_of(*row);
