@@ -16,11 +16,20 @@ PW_INLINE __u8 pw_tag_of_ban(const struct pw_block_entry *entry) {
   return entry->origin == PW_ORIGIN_FEED ? PW_TAG_FEED : PW_TAG_SUSPECT;
 }
 
+/* Does a DROP entry concern this packet? Under llm_scope_only: TCP to an LLM or decoy port, and
+ * what may be that but shows no port (fragments, headers that end early), as a banned source would
+ * else get through with a first fragment of 8 bytes. */
+PW_INLINE bool pw_in_drop_scope(const struct pw_run *run) {
+  if (!run->cfg->llm_scope_only || pw_is_llm(run)) return true;
+  return run->pkt.layer == PW_LAYER_IP &&
+         (run->pkt.error != PW_PARSE_FINE || (run->pkt.fragment & PW_FRAGMENT_TCP));
+}
+
 /* True: drop. Sets verdict and tag bits. */
 PW_INLINE bool pw_judge_entry(struct pw_run *run, const struct pw_block_entry *entry) {
   switch (entry->action) {
     case PW_ACTION_DROP:
-      if (run->cfg->llm_scope_only && !pw_is_llm(run)) return false;
+      if (!pw_in_drop_scope(run)) return false;
       if (pw_drop_gate(
               run, entry->origin == PW_ORIGIN_FEED ? PW_VERDICT_DROP_FEED : PW_VERDICT_DROP_BAN))
         return true;

@@ -23,6 +23,11 @@ class Block : public FamilyTest {
   std::uint64_t count(pw_verdict verdict) const {
     return lab->verdicts(verdict, talk().abi_family());
   }
+  static Packet with_destination_options(int headers) {
+    Packet packet = Ethernet{} / Ipv6{};
+    for (int i = 0; i < headers; ++i) packet.add(Ipv6Ext{.type = 60});
+    return packet;
+  }
   std::uint32_t soon() const { return boottime_seconds() + 1000; }
   std::uint32_t past() const { return boottime_seconds(); }
 };
@@ -142,6 +147,35 @@ TEST_P(Block, LlmScopeDropsOnlyLlmAndDecoyPorts) {
   EXPECT_EQ(to_port(8000), kDrop);
   EXPECT_EQ(to_port(443), kPass);
   EXPECT_EQ(count(PW_VERDICT_PASS), 1u);
+}
+
+TEST_P(Block, LlmScopeDropsWhatMayHideAnLlmPort) {
+  const bool v4 = GetParam() == Family::kIpv4;
+  const std::string tcp_start(8, 0);  // ports and sequence number: no whole header
+  const Packet ip6 = Ethernet{} / Ipv6{};
+  const std::vector<Packet> hidden =
+      v4 ? std::vector<Packet>{Ethernet{} / Ipv4{.fragment = 0x2000, .protocol = 6} /
+                                   Payload{tcp_start},
+                               Ethernet{} / Ipv4{.fragment = 0x0001, .protocol = 6} /
+                                   Payload{tcp_start},
+                               Ethernet{} / Ipv4{} / Tcp{.doff = 4}}
+         : std::vector<Packet>{
+               Packet{ip6} / Ipv6Fragment{.more = true, .next_header = 6} / Payload{tcp_start},
+               Packet{ip6} / Ipv6Fragment{.offset = 1, .next_header = 6} / Payload{tcp_start},
+               Packet{ip6} / Ipv6Fragment{.more = true, .next_header = 60} / Payload{"abc"},
+               with_destination_options(7) / Tcp{}};
+  const Packet udp = v4 ? Ethernet{} / Ipv4{.fragment = 0x2000} / Udp{} : Packet{ip6} / Udp{};
+  const auto action = [&](const Packet& packet) { return lab->xdp(packet.build()).action; };
+  lab->set([](pw_settings& s) { s.llm_scope_only = 1; });
+  for (const Packet& packet : hidden) EXPECT_EQ(action(packet), kPass);
+
+  lab->block(self(), PW_ACTION_DROP, PW_ORIGIN_DETECTOR);
+
+  for (const Packet& packet : hidden) EXPECT_EQ(action(packet), kDrop);
+  EXPECT_EQ(count(PW_VERDICT_DROP_BAN), hidden.size());
+  EXPECT_EQ(action(udp), kPass);
+  lab->allow(self(), PW_ALLOW_ALL);
+  for (const Packet& packet : hidden) EXPECT_EQ(action(packet), kPass);
 }
 
 TEST_P(Block, ObserveModePassesAndCountsWouldDrop) {

@@ -292,5 +292,39 @@ TEST_F(TwinTest, JudgesBlockAndAllowEntriesAlike) {
   expect_same_counters();
 }
 
+TEST_F(TwinTest, DropsWhatHidesItsPortAlikeUnderLlmScope) {
+  lab->set([](pw_settings& s) { s.llm_scope_only = 1; });
+  TwinConfig config;
+  config.settings = lab->settings();
+  config.ports.resize(65536);
+  config.ports[11434] = {PW_PORT_LLM, PW_SERVICE_OLLAMA, {}};
+  twin.emplace(config, [](ByteSpan) {});
+  for (const char* client : {"198.51.100.7", "2001:db8:1::7"}) {
+    lab->block(client, PW_ACTION_DROP, PW_ORIGIN_DETECTOR);
+    twin->block(IpPrefix::parse(client).value(), PW_ACTION_DROP, PW_ORIGIN_DETECTOR, std::nullopt);
+  }
+  const Payload start{std::string(8, 0)};
+  Packet long_chain = Ethernet{} / Ipv6{};
+  for (int i = 0; i < 7; ++i) long_chain.add(Ipv6Ext{.type = 60});
+  const std::vector<Packet> packets{
+      Ethernet{} / Ipv4{} / Tcp{},
+      Ethernet{} / Ipv4{} / Tcp{.dport = 443},
+      Ethernet{} / Ipv4{} / Tcp{.dport = 443, .doff = 4},
+      Ethernet{} / Ipv4{.fragment = 0x2000, .protocol = 6} / start,
+      Ethernet{} / Ipv4{.fragment = 0x2000} / Tcp{.dport = 443},
+      Ethernet{} / Ipv4{.fragment = 0x0001, .protocol = 6} / start,
+      Ethernet{} / Ipv4{.fragment = 0x0001, .protocol = 17} / start,
+      Ethernet{} / Ipv4{} / Udp{},
+      Ethernet{} / Ipv6{} / Ipv6Fragment{.more = true, .next_header = 6} / start,
+      Ethernet{} / Ipv6{} / Ipv6Fragment{.offset = 1, .next_header = 6} / start,
+      Ethernet{} / Ipv6{} / Ipv6Fragment{.offset = 1, .next_header = 17} / start,
+      Ethernet{} / Ipv6{} / Ipv6Fragment{.more = true, .next_header = 60} / Payload{"abc"},
+      long_chain / Tcp{},
+  };
+  for (std::size_t i = 0; i < packets.size(); ++i)
+    both(packets[i].build(), true, "packet " + std::to_string(i));
+  expect_same_counters();
+}
+
 }  // namespace
 }  // namespace probewall::test

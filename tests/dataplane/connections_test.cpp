@@ -54,6 +54,23 @@ TEST_P(DestroySockets, LeavesOtherSourcesAlone) {
   EXPECT_EQ(lab::receive(server, 10), "still here");
 }
 
+TEST_P(DestroySockets, LeavesOtherPortsAlone) {
+  const auto& [name, listen, target, source] = GetParam();
+  const Lab lab;
+  const auto llm = lab::listen_in(lab.gateway(), listen, 11434);
+  const auto other = lab::listen_in(lab.gateway(), listen, 2222);
+  const auto chat = lab::connect_from(lab.client(), target, 11434);
+  const auto chat_server = lab::accept_one(llm);
+  const auto shell = lab::connect_from(lab.client(), target, 2222);
+  const auto shell_server = lab::accept_one(other);
+
+  EXPECT_EQ(*destroy_sockets(*IpPrefix::parse(source), {.every = false, .listed = {11434}}), 1u);
+
+  EXPECT_EQ(lab::wait_for_end(chat), ECONNRESET);
+  lab::send_text(shell, "still here");
+  EXPECT_EQ(lab::receive(shell_server, 10), "still here");
+}
+
 TEST_P(DestroySockets, EndsTheOneConnectionThatIsNamed) {
   const auto& [name, listen, target, source] = GetParam();
   const Lab lab;
@@ -174,6 +191,30 @@ TEST_P(ResetForwarded, ReachesAServerBehindAPublishedPort) {
   ASSERT_TRUE(sent) << sent.error().message;
   EXPECT_EQ(*sent, 1u);
   EXPECT_EQ(lab::wait_for_end(server), ECONNRESET);
+}
+
+TEST_P(ResetForwarded, EndsASocketOfOursBehindARedirectedPort) {
+  const bool v4 = IpPrefix::parse(GetParam().source)->is_v4();
+  const std::string family = v4 ? "ip" : "ip6", ours = v4 ? "10.77.0.1" : "fd77::1";
+  const Lab lab;
+  lab::run("nft 'add table " + family + " lab; add chain " + family +
+           " lab pre { type nat hook prerouting priority -100; }; add rule " + family +
+           " lab pre tcp dport 11434 redirect to :8000'");
+  const auto dataplane = lab.start(lab.config());
+  ASSERT_TRUE(dataplane->attach("g0"));
+  const auto listener = lab::listen_in(lab.gateway(), "::", 8000);
+  const auto client = lab::connect_from(lab.client(), ours, 11434);
+  const auto server = lab::accept_one(listener);
+  lab::send_text(client, "GET / HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(lab::receive(server, 18).size(), 18u);
+  const auto source = *IpPrefix::parse(GetParam().source);
+  EXPECT_EQ(*destroy_sockets(source, {.every = false, .listed = {11434}}), 0u);
+
+  const auto ended = reset_forwarded(*dataplane->flows_of(source));
+
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(*ended, 1u);
+  EXPECT_EQ(lab::wait_for_end(client), ECONNRESET);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ResetForwarded,

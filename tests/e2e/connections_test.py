@@ -2,7 +2,7 @@
 """A ban ends the source's running connections, so that the model server stops generating."""
 import json
 
-from e2e import (BEHIND4, BEHIND6, BEHIND_PORT, CLIENT4, LOCAL4, LOCAL_PORT, SCANNER4, LabCase, main, wait_until)
+from e2e import (BEHIND4, BEHIND6, BEHIND_PORT, CLIENT4, GATEWAY4, LOCAL4, LOCAL_PORT, SCANNER4, LabCase, main, wait_until)
 from probes import chat_body
 
 
@@ -60,6 +60,23 @@ class ConnectionsEnd(LabCase):
         self.assertEqual(len(running), 1)
         self.assertLessEqual(running, self.peers("gateway", LOCAL_PORT, SCANNER4))
         self.assertIn(decision["connections_ended"], (None, 0))
+
+    def test_llm_scope_leaves_the_sources_other_connections_alone(self):
+        wall = self.wall(block__scope="llm")
+        listen = "import socket; s = socket.create_server(('', 2222)); c, _ = s.accept(); c.recv(1)"
+        talk = "import socket; s = socket.create_connection(('%s', 2222)); s.recv(1)" % GATEWAY4
+        for node, program in ("gateway", listen), ("scanner", talk):
+            process = self.lab.spawn(node, ["python3", "-c", program], log="port2222")
+            self.addCleanup(self.lab.stop, process)
+            if node == "gateway":
+                wait_until(lambda: self.lab.run(node, ["ss", "-Hltn", "sport", "=", ":2222"]).stdout, "port 2222 listens")
+        other = wait_until(lambda: self.peers("gateway", 2222, SCANNER4), "the scanner's other connection stands")
+        self.stream("scanner", LOCAL4)
+        self.probe_until_blocked(LOCAL4)
+        decision = wall.wait_event("decision", source=SCANNER4 + "/32")[0]
+        wait_until(lambda: not self.peers("gateway", LOCAL_PORT, SCANNER4), "the server has no connection with the scanner")
+        self.assertGreaterEqual(decision["connections_ended"], 1)
+        self.assertEqual(self.peers("gateway", 2222, SCANNER4), other)
 
     def test_client_is_not_touched_by_an_operators_ban_of_somebody_else(self):
         wall = self.wall()

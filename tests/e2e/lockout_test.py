@@ -2,7 +2,7 @@
 """Nobody locks himself out: the gateway, own addresses and SSH peers cannot be blocked, whoever asks for it."""
 import subprocess
 
-from e2e import BEHIND4, CLIENT4, GATEWAY4, GATEWAY6, LOCAL4, SCANNER4, LabCase, main, wait_until
+from e2e import BEHIND4, CLIENT4, GATEWAY4, GATEWAY6, LOCAL4, LOCAL6, SCANNER4, SCANNER6, LabCase, main, wait_until
 from lab import UPSTREAM4
 
 REFUSED = 6
@@ -82,6 +82,18 @@ class Lockout(LabCase):
         wait_until(lambda: wall.metric("probewall_bans_suppressed_total", reason="allowed") >= 1, "the refusal is counted")
         self.assertEqual(wall.bans(), [])
         self.assertEqual(self.curl("internet", LOCAL4 + "/v1/models"), (0, "200"))
+
+    def test_prober_that_shares_its_64_with_an_own_address_is_banned_alone(self):
+        neighbour = SCANNER6.rpartition("::")[0] + "::1234"
+        self.lab.run("gateway", ["ip", "addr", "add", neighbour + "/128", "dev", "lo"])
+        self.addCleanup(self.lab.run, "gateway", ["ip", "addr", "del", neighbour + "/128", "dev", "lo"])
+        wall = self.wall()
+        self.probe_until_blocked(LOCAL6)
+        wall.wait_event("decision", source=SCANNER6 + "/128")
+        self.assertEqual([ban["source"] for ban in wall.bans()], [SCANNER6 + "/128"])
+        why = wall.why(SCANNER6)
+        self.assertEqual((why["blocked"], len(why["decision"]["rules"]) > 0, len(why["requests"]) > 0), (True, True, True))
+        self.assert_refused(wall, neighbour)
 
     def test_peer_with_a_login_cannot_be_blocked_and_its_session_goes_on(self):
         wall = self.wall()

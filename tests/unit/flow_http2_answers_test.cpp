@@ -146,6 +146,37 @@ TEST_F(Http2AnswersTest, UpgradedRequestIsAnsweredOnStreamOne) {
   EXPECT_EQ(lab.lost(Loss::kHttp2), 0u);
 }
 
+TEST_F(Http2AnswersTest, UpgradeBehindAnotherAnswerInOneSegment) {
+  ask("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+  ask("GET /b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+  lab.answer(
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" +
+      settings() + server.headers(1, status(403), kEndStream));
+  ask(Http2Bytes::preface() + client.get(3, "/c"));
+  lab.answer(server.headers(3, status(200), kEndStream));
+  ASSERT_EQ(answers().size(), 3u);
+  EXPECT_EQ(answers()[0].status, 404);
+  EXPECT_EQ(answers()[1].status, 403);
+  EXPECT_EQ(answers()[1].request_id, lab.requests()[1].id);
+  EXPECT_EQ(answers()[2].request_id, lab.requests()[2].id);
+  EXPECT_EQ(lab.lost(Loss::kResponseUnmatched), 0u);
+}
+
+TEST_F(Http2AnswersTest, OfWhatWasAskedInHttp1AreCountedWhenTheyWereMissed) {
+  ask("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+  ask("GET /b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+  ask(Http2Bytes::preface() + client.get(3, "/c"));
+  // The 404 to /a and the 101 were not captured.
+  lab.answer(in_order({settings(), server.headers(1, status(403), kEndStream),
+                       server.headers(3, status(200), kEndStream)}));
+  ASSERT_EQ(answers().size(), 2u);
+  EXPECT_EQ(answers()[0].request_id, lab.requests()[1].id);
+  EXPECT_EQ(answers()[0].status, 403);
+  EXPECT_EQ(answers()[1].request_id, lab.requests()[2].id);
+  EXPECT_EQ(lab.lost(Loss::kResponseUnmatched), 1u);
+}
+
 TEST_F(Http2AnswersTest, RefusedUpgradeGoesOnInHttp1) {
   ask("GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
   lab.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

@@ -78,13 +78,14 @@ class FlowLab {
     h.ack = base.isn1 + static_cast<std::uint32_t>(to);
     submit(h);
   }
-  void answer(std::string_view bytes, bool start = true) {
+  /// `uncaptured`: further bytes of the segment.
+  void answer(std::string_view bytes, bool start = true, std::uint32_t uncaptured = 0) {
     pw_record h = base;
     h.type = PW_RECORD_RESPONSE;
     h.flags = PW_RECORD_FROM_SERVER;
     if (start) h.flags |= PW_RECORD_RESPONSE_START;
     h.seq = server_seq;
-    h.payload_len = static_cast<__u32>(bytes.size());
+    h.payload_len = static_cast<__u32>(bytes.size()) + uncaptured;
     server_seq += h.payload_len;
     submit(h, bytes);
   }

@@ -32,8 +32,12 @@ struct Recorder final : PipelineSink {
   void on_decision(const Decision& d, const Request& r) override {
     decisions.push_back(d);
     EXPECT_EQ(d.request_id, r.id);
-    EXPECT_EQ(d.source, r.source);
+    EXPECT_EQ(d.scored, r.source);
   }
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) override {
+    return spare_neighbours ? source_of(client, 128) : source;
+  }
+  bool spare_neighbours = false;
   void on_suppressed(Suppressed s, const IpPrefix&) override { suppressed.push_back(s); }
   void on_loss(Loss what, std::uint64_t n) override { lost[static_cast<std::size_t>(what)] += n; }
   void on_skip(std::uint32_t, std::uint32_t, std::uint32_t) override {}
@@ -182,6 +186,25 @@ TEST(Pipeline, DecidesAgainAfterARefusedBanAndForgetsALiftedOne) {
   p.pipeline.forget_ban(kSource);
   EXPECT_EQ(p.pipeline.report(kSource, p.lab.now).score, 0);
   EXPECT_EQ(p.pipeline.report(kSource, p.lab.now).bans, 0u);
+}
+
+TEST(Pipeline, BansAnAddressAloneAndItsNeighboursNextWhenTheirPrefixMustNotBeBanned) {
+  PipelineLab p;
+  p.sink.spare_neighbours = true;
+  p.lab.base.dst = "2001:db8:2::1";
+  const char* const clients[] = {"2001:db8:5::66", "2001:db8:5::67", "2001:db8:5::66"};
+  std::uint16_t port = 1000;
+  for (const char* client : clients) {
+    p.lab.base.src = client;
+    p.exchange(port++, request_of("badscan"));
+  }
+  ASSERT_EQ(p.sink.decisions.size(), 2u);
+  EXPECT_EQ(p.sink.decisions[0].source.to_string(), "2001:db8:5::66/128");
+  EXPECT_EQ(p.sink.decisions[1].source.to_string(), "2001:db8:5::67/128");
+  EXPECT_EQ(p.sink.decisions[1].level, 1u);
+  EXPECT_EQ(p.sink.decisions[1].scored.to_string(), "2001:db8:5::/64");
+  EXPECT_EQ(p.pipeline.report(p.sink.decisions[0].scored, p.lab.now).score, 0)
+      << "what one address did is not held against its neighbours";
 }
 
 TEST(Pipeline, CountsBrokenRecordsAndGoesOn) {

@@ -83,6 +83,18 @@ TEST(Policy, ALimitingRuleAddsHalfItsPointsToABlock) {
   EXPECT_EQ(d->action, Action::kBlock);
 }
 
+TEST(Policy, EachPartOfASourceIsBannedByItself) {
+  Policy policy{PolicyConfig{}};
+  const auto first = *IpPrefix::parse("2001:db8:5::66/128"),
+             second = *IpPrefix::parse("2001:db8:5::67/128");
+  const auto ban = policy.decide(verdict(150), request({}, "2001:db8:5::/64"), first);
+  ASSERT_TRUE(ban);
+  EXPECT_EQ(ban->source, first);
+  EXPECT_EQ(ban->scored, *IpPrefix::parse("2001:db8:5::/64"));
+  EXPECT_FALSE(policy.decide(verdict(150), request({}, "2001:db8:5::/64"), first));
+  EXPECT_TRUE(policy.decide(verdict(150), request({}, "2001:db8:5::/64"), second));
+}
+
 TEST(Policy, SaysNothingMoreWhileTheSourceIsBanned) {
   Policy policy{PolicyConfig{}};
   ASSERT_TRUE(policy.decide(verdict(150), request({})));

@@ -36,6 +36,19 @@ TEST(GuardMirror, KnowsTheLongestEntryInForce) {
       << "the longer one has run out";
 }
 
+TEST(GuardMirror, NarrowsABanToTheClientWhenItsPrefixHoldsAnAllowedAddress) {
+  GuardMirror mirror{true};
+  const auto source = *IpPrefix::parse("2001:db8:5::/64");
+  const auto client = *IpAddress::parse("2001:db8:5::66");
+  EXPECT_EQ(mirror.ban_target(source, client), source);
+  mirror.apply(note(NoteType::kAllowed, "2001:db8:5::1"), kNowUs);
+  EXPECT_EQ(mirror.ban_target(source, client).to_string(), "2001:db8:5::66/128");
+  EXPECT_EQ(mirror.ban_target(source, *IpAddress::parse("2001:db8:5::1")), source)
+      << "for the guard to refuse and count";
+  mirror.apply(note(NoteType::kAllowed, "2001:db8::/32"), kNowUs);
+  EXPECT_EQ(mirror.ban_target(source, client), source);
+}
+
 TEST(GuardMirror, PagesBansInPrefixOrder) {
   GuardMirror mirror{true};
   for (const char* p : {"198.51.100.3", "198.51.100.1", "198.51.100.2"}) {
@@ -100,7 +113,7 @@ class Desk : public testing::Test {
   Decision decision() const {
     Decision d;
     d.id = "00000000000000000000000001";
-    d.source = *IpPrefix::parse("198.51.100.7");
+    d.source = d.scored = *IpPrefix::parse("198.51.100.7");
     d.duration = std::chrono::milliseconds{1500};
     d.score = 120;
     return d;

@@ -76,6 +76,11 @@ void ReplaySink::on_decision(const Decision& decision, const Request&) {
   }
 }
 
+IpPrefix ReplaySink::ban_target(const IpPrefix& source, const IpAddress& client) {
+  const auto alone = source_of(client, 128);
+  return twin_->allows_any_of(source) && !twin_->allows_any_of(alone) ? alone : source;
+}
+
 void ReplaySink::on_suppressed(Suppressed reason, const IpPrefix&) {
   ++suppressed_[static_cast<std::size_t>(reason)];
 }

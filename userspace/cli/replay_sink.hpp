@@ -28,6 +28,7 @@ class ReplaySink final : public PipelineSink {
   void on_exposure(const Exposure& exposure) override;
   void on_loss(Loss what, std::uint64_t count) override;
   void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override;
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) override;
 
   /// Losses that are not the core's: malformed packets and the like.
   void add_loss(std::string_view what, std::uint64_t count, Timestamp time);

@@ -85,7 +85,8 @@ struct Reason {
 struct Decision {
   std::string id;            ///< 26 characters, time-ordered
   std::uint32_t handle = 0;  ///< in the kernel's block entry; 0: none
-  IpPrefix source;
+  IpPrefix source;           ///< whom it concerns
+  IpPrefix scored;  ///< the source judged; wider than `source` when that holds allowed addresses
   Action action = Action::kBlock;
   Timestamp time{};     ///< of the deciding request's proof
   Duration duration{};  ///< ban length
@@ -136,6 +137,12 @@ class PipelineSink {
   virtual void on_loss(Loss what, std::uint64_t count) = 0;
   /// The kernel may skip capture up to `resume` on this flow (abi/records.h, PW_SKIP_WORD).
   virtual void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) = 0;
+  /// Asked when a ban of `source` is due: whom to ban. `source`, or the part of it around `client`
+  /// (an address of it) when something else in `source` must never be blocked.
+  virtual IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) {
+    static_cast<void>(client);
+    return source;
+  }
 };
 
 }  // namespace probewall

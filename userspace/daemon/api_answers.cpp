@@ -165,6 +165,7 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
     if (w.note.empty()) w.note = operator_note(ban->first, ban->second);
   } else {
     row = stored(w.source, 0);
+    if (!row) row = stored(source_of(ip, 128), 0);  // banned alone: its /64 has allowed addresses
   }
   if (row) {
     w.decision = decision_of(*row);

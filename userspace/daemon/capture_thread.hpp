@@ -71,6 +71,9 @@ class CaptureThread final : private PipelineSink {
   void on_exposure(const Exposure& exposure) override;
   void on_loss(Loss what, std::uint64_t count) override;
   void on_skip(std::uint32_t slot, std::uint32_t tag, std::uint32_t resume) override;
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) override {
+    return context_->mirror.ban_target(source, client);
+  }
 
   UniqueFd wake_;
   std::unique_ptr<RecordReader> reader_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/connection_ender.hpp"
 
+#include <netinet/in.h>
+
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -14,15 +16,29 @@ constexpr std::size_t kMaxQueued = 4096;
 
 /// Sockets of this machine are destroyed; flows to servers behind us get a reset (reset_forwarded
 /// leaves servers of this machine out, and finds containers behind address translation).
-std::uint32_t end_connections(const Dataplane& dataplane, const IpPrefix& source) {
-  const auto flows = dataplane.flows_of(source);
-  const auto destroyed = destroy_sockets(source);
+std::uint32_t end_connections(const Dataplane& dataplane, const IpPrefix& source,
+                              const ServerPorts& ports) {
+  auto flows = dataplane.flows_of(source);
+  // The table outlives a change of the configured ports.
+  if (flows) {
+    std::erase_if(
+        *flows, [&ports](const FlowEntry& f) { return !ports.contains(ntohs(f.key.server_port)); });
+  }
+  const auto destroyed = destroy_sockets(source, ports);
   const auto reset = flows ? reset_forwarded(*flows) : tl::unexpected(flows.error());
   if (!destroyed && !reset) return guard::kNotEnded;
   return (destroyed ? *destroyed : 0) + (reset ? *reset : 0);
 }
 
 }  // namespace
+
+ServerPorts banned_ports(const Config& config) {
+  if (config.block.scope == BlockScope::kAll) return {};
+  ServerPorts ports{.every = false, .listed = {}};
+  ports.listed.insert(config.ports.begin(), config.ports.end());
+  ports.listed.insert(config.decoy_ports.begin(), config.decoy_ports.end());
+  return ports;
+}
 
 Result<std::unique_ptr<ConnectionEnder>> ConnectionEnder::start(EventLoop& loop,
                                                                 const Dataplane& dataplane) {
@@ -33,9 +49,9 @@ Result<std::unique_ptr<ConnectionEnder>> ConnectionEnder::start(EventLoop& loop,
   return ender;
 }
 
-void ConnectionEnder::end_source(const IpPrefix& source, OnEnded on_ended) {
-  auto work = [this, source, on_ended]() -> Background::Done {
-    const auto count = end_connections(dataplane_, source);
+void ConnectionEnder::end_source(const IpPrefix& source, ServerPorts ports, OnEnded on_ended) {
+  auto work = [this, source, ports = std::move(ports), on_ended]() -> Background::Done {
+    const auto count = end_connections(dataplane_, source, ports);
     return [on_ended, count] { on_ended(count); };
   };
   if (thread_->post(std::move(work))) return;

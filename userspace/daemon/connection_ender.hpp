@@ -13,6 +13,9 @@
 
 namespace probewall {
 
+/// What a ban cuts off: LLM and decoy ports with `block.scope = "llm"`, else every port.
+ServerPorts banned_ports(const Config& config);
+
 class ConnectionEnder {
  public:
   /// `count`: guard::kNotEnded when they could not be ended.
@@ -22,8 +25,9 @@ class ConnectionEnder {
   static Result<std::unique_ptr<ConnectionEnder>> start(EventLoop& loop,
                                                         const Dataplane& dataplane);
 
-  /// Local sockets by SOCK_DESTROY, forwarded flows by a reset towards their server.
-  void end_source(const IpPrefix& source, OnEnded on_ended);
+  /// Connections to `ports`: local sockets by SOCK_DESTROY, forwarded flows by a reset towards
+  /// their server.
+  void end_source(const IpPrefix& source, ServerPorts ports, OnEnded on_ended);
   /// One connection: the socket of this machine, else a reset when the flow table knows it.
   void end_flow(const pw_flow_key& key);
   std::uint64_t skipped() const { return skipped_; }  ///< not tried: too many were waiting

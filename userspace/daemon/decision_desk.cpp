@@ -209,7 +209,7 @@ void DecisionDesk::queue_row(const Decision& d) {
   row.reasons = d.reasons;
   row.aims = d.aims;
   row.requests_seen = d.requests_seen;
-  row.evidence = recorder_.last_requests(d.source);
+  row.evidence = recorder_.last_requests(d.scored);
   row.level = d.level;
   row.proven = d.proven;
   queue_row(std::move(row));

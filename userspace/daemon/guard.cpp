@@ -188,8 +188,10 @@ void Guard::end_connections(const IpPrefix& prefix, std::uint32_t handle) {
   if (!enforcing_ || !config_.block.end_connections) {
     return tell_ended(prefix, handle, guard::kNotEnded);
   }
-  ender_->end_source(
-      prefix, [this, prefix, handle](std::uint32_t count) { tell_ended(prefix, handle, count); });
+  // As configured now: a reload may have changed the ports.
+  ender_->end_source(prefix, banned_ports(config_), [this, prefix, handle](std::uint32_t count) {
+    tell_ended(prefix, handle, count);
+  });
 }
 
 void Guard::on_end_flow_wish(const guard::Wish& wish) {

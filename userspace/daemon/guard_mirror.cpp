@@ -104,6 +104,13 @@ std::optional<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allowed(
   return std::pair{entry->first, entry->second};
 }
 
+IpPrefix GuardMirror::ban_target(const IpPrefix& source, const IpAddress& client) const {
+  const std::lock_guard lock{mutex_};
+  if (allow_.overlapping(source) == nullptr) return source;
+  const auto alone = source_of(client, 128);
+  return allow_.overlapping(alone) == nullptr ? alone : source;
+}
+
 std::vector<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allow_list() const {
   const std::lock_guard lock{mutex_};
   return {allow_.entries().begin(), allow_.entries().end()};

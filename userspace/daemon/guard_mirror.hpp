@@ -58,6 +58,9 @@ class GuardMirror {
   std::vector<std::pair<IpPrefix, pw_allow_entry>> allow_list() const;
   /// Nothing: as in the boot document.
   std::optional<MirrorInterface> interface(std::size_t index) const;
+  /// What a ban of `source` may cover: `source` itself, or `client` alone when `source` holds an
+  /// allowed address and `client` is none.
+  IpPrefix ban_target(const IpPrefix& source, const IpAddress& client) const;
 
  private:
   mutable std::mutex mutex_;

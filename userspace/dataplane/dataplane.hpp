@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "config/config.hpp"
@@ -122,14 +123,22 @@ Result<bool> pinned_enforcing(const std::string& pin_directory);
 Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,
                                                    const IpAddress& address);
 
-/// Ends TCP sockets of this network namespace whose peer lies in `source` (SOCK_DESTROY), both
-/// address families. Returns how many.
-Result<std::uint32_t> destroy_sockets(const IpPrefix& source);
+/// Server ports whose connections a ban ends. Default: every port.
+struct ServerPorts {
+  bool every = true;
+  std::unordered_set<std::uint16_t> listed;  ///< host order; unless `every`
+  bool contains(std::uint16_t port) const { return every || listed.contains(port); }
+};
+
+/// Ends TCP sockets of this network namespace whose peer lies in `source` and whose own port is one
+/// of `ports` (SOCK_DESTROY), both address families. Returns how many.
+Result<std::uint32_t> destroy_sockets(const IpPrefix& source, const ServerPorts& ports = {});
 /// Ends the one socket of this network namespace that serves `flow`; false: there is none.
 Result<bool> destroy_socket(const pw_flow_key& flow);
-/// Sends one reset per flow towards its server, sequence = the server's last ACK. Flows of servers
-/// in this namespace are left to destroy_sockets; behind destination NAT (a container's published
-/// port) the reset goes to the translated address. Returns how many were sent.
+/// Sends one reset per flow towards its server, sequence = the server's last ACK; behind
+/// destination NAT (a container's published port) to the translated address. Flows of servers in
+/// this namespace are left to destroy_sockets, but for those redirected to another port, whose
+/// socket is ended here. Returns how many connections that were.
 Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows);
 
 }  // namespace probewall

@@ -40,7 +40,7 @@ inet_diag_req_v2 tcp_request(std::uint8_t family) {
 
 }  // namespace
 
-Result<std::uint32_t> destroy_sockets(const IpPrefix& source) {
+Result<std::uint32_t> destroy_sockets(const IpPrefix& source, const ServerPorts& ports) {
   auto netlink = NetlinkSocket::open(NETLINK_SOCK_DIAG, "find sockets");
   if (!netlink) return tl::unexpected(netlink.error());
 
@@ -53,7 +53,8 @@ Result<std::uint32_t> destroy_sockets(const IpPrefix& source) {
           if (header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
           inet_diag_msg socket;
           std::memcpy(&socket, NLMSG_DATA(&header), sizeof socket);
-          if (!source.contains(peer_of(socket))) return;
+          if (!source.contains(peer_of(socket)) || !ports.contains(ntohs(socket.id.idiag_sport)))
+            return;
           auto target = tcp_request(socket.idiag_family);
           target.id = socket.id;  // with the cookie: a reused 4-tuple is not hit
           targets.push_back(target);

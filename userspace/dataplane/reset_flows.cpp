@@ -101,10 +101,14 @@ Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows) {
   UniqueFd v4, v6;  // opened when needed: IPPROTO_RAW means that we write the IP header
   std::uint32_t sent = 0;
   for (const FlowEntry& flow : flows) {
-    if (!(flow.flow.out_flags & PW_FLOW_ACK_SEEN)) continue;
     // A container's published port: the flow names our address, the server is behind it.
     const pw_flow_key key = tracking.behind_nat(flow.key).value_or(flow.key);
-    if (own.contains(IpAddress::from_abi(key.server))) continue;
+    if (own.contains(IpAddress::from_abi(key.server))) {
+      // Redirected: the socket's port is none that the source spoke to.
+      if (key.server_port != flow.key.server_port && destroy_socket(key).value_or(false)) ++sent;
+      continue;
+    }
+    if (!(flow.flow.out_flags & PW_FLOW_ACK_SEEN)) continue;
     const bool is_v4 = key.family == PW_FAMILY_IPV4;
     UniqueFd& fd = is_v4 ? v4 : v6;
     if (!fd) {

@@ -19,7 +19,7 @@ void AnswerMatcher::use_http2(Http2Ledger& ledger) {
   if (http2_) return;
   ledger_ = &ledger;
   preface_seen_ = true;
-  if (!pending_ && expected_.empty()) begin_http2();
+  if (!pending_ && expected_.empty() && skipped_ == 0) begin_http2();
 }
 
 void AnswerMatcher::drop_http2() {
@@ -28,26 +28,33 @@ void AnswerMatcher::drop_http2() {
   preface_seen_ = false;
 }
 
+/// What follows are frames. Of the requests that wait, those of HTTP/2 are answered in them, and
+/// the one that asked for the upgrade, on stream 1 (RFC 7540, section 3.2); the others no more.
 void AnswerMatcher::begin_http2() {
   http2_ = std::make_unique<Http2Answers>(*ledger_);
-  // The request that asked for the upgrade is answered on stream 1 (RFC 7540, section 3.2).
   for (Expected& request : expected_) {
-    request.stream = 1;
-    if (request.h2c) http2_->expect(request);
+    if (request.h2c) request.stream = 1;
+    if (request.stream != 0) {
+      http2_->expect(request);
+    } else {
+      ++lost_;
+    }
   }
   expected_.clear();
+  skipped_ = 0;
+  next_start_.reset();
 }
 
 /// The running answer is "101 Switching Protocols" to HTTP/2: what follows it are frames.
 bool AnswerMatcher::switch_protocols() {
-  if (!ledger_ || status_of(pending_->text) != 101) return false;
+  if (!ledger_ || answer_status(pending_->text) != 101) return false;
   if (!match_front() || !expected_.front().h2c) return false;
   const auto head = answer_head_end(pending_->text);
   if (head == std::string::npos) return false;
   const auto pending = std::move(pending_);
   begin_http2();
   const auto rest = std::string_view{pending->text}.substr(head);
-  const auto seq = pending->first_seq + static_cast<std::uint32_t>(head);
+  const auto seq = pending->seq + static_cast<std::uint32_t>(head);
   http2_->add({pending->time, seq, static_cast<std::uint32_t>(rest.size()), true, rest});
   return true;
 }
@@ -67,15 +74,17 @@ std::uint64_t AnswerMatcher::take_unread() { return http2_ ? http2_->take_unread
 void AnswerMatcher::expect(const Expected& request) {
   if (http2_ && request.stream != 0) {
     http2_->expect(request);
-    return;
+  } else if (expected_.size() < kMaxExpected && skipped_ == 0) {
+    expected_.push_back(request);
+  } else {
+    ++skipped_;
+    ++lost_;
   }
-  if (expected_.size() >= kMaxExpected) expected_.erase(expected_.begin());
-  expected_.push_back(request);
 }
 
 bool AnswerMatcher::add(const AnswerPiece& piece) {
   // Without the 101 that was to come first: its record was lost.
-  const bool frames = piece.start && piece.bytes.substr(0, 5) != "HTTP/";
+  const bool frames = piece.start && !looks_like_answer(piece.bytes);
   if (preface_seen_ && !http2_ && !pending_ && frames) begin_http2();
   if (http2_) {
     http2_->add(piece);
@@ -84,67 +93,130 @@ bool AnswerMatcher::add(const AnswerPiece& piece) {
   if (piece.start) {
     if (any_start_ && piece.seq == last_start_) return false;  // retransmitted
     if (pending_) return true;
-    pending_ = std::make_unique<Pending>();
-    pending_->time = piece.time;
+    if (next_start_ && seq_before(*next_start_, piece.seq)) lose_answered();
     any_start_ = true;
-    last_start_ = pending_->first_seq = piece.seq;
-  } else if (!pending_ || piece.seq != pending_->next_seq) {
-    return false;
+    last_start_ = piece.seq;
+    begin(piece, 0);
+  } else if (pending_) {
+    if (piece.seq != pending_->next_seq) return false;
+    pending_->text +=
+        piece.bytes.substr(0, kAnswerPrefix - std::min(pending_->text.size(), kAnswerPrefix));
+    pending_->next_seq = piece.seq + piece.wire_len;
+    pending_->cut = pending_->cut || piece.bytes.size() < piece.wire_len;
+    last_time_ = piece.time;
+  } else if (next_start_ && seq_at_or_before(piece.seq, *next_start_)) {
+    last_time_ = piece.time;
+    const std::uint32_t offset = *next_start_ - piece.seq;
+    if (offset < piece.bytes.size()) {
+      if (looks_like_answer(piece.bytes.substr(offset))) begin(piece, offset);
+    } else if (offset < piece.wire_len) {
+      lose_answered();
+    }
   }
-  pending_->text +=
-      piece.bytes.substr(0, kAnswerPrefix - std::min(pending_->text.size(), kAnswerPrefix));
-  pending_->bytes += piece.wire_len;
-  pending_->next_seq = piece.seq + piece.wire_len;
   return false;
+}
+
+/// Opens the answer that lies at `offset` of the piece.
+void AnswerMatcher::begin(const AnswerPiece& piece, std::size_t offset) {
+  pending_ = std::make_unique<Pending>();
+  pending_->text = piece.bytes.substr(offset, kAnswerPrefix);
+  pending_->time = last_time_ = piece.time;
+  pending_->seq = piece.seq + static_cast<std::uint32_t>(offset);
+  pending_->next_seq = piece.seq + piece.wire_len;
+  pending_->behind = offset > 0;
+  pending_->cut = piece.bytes.size() < piece.wire_len;
+}
+
+/// Answers went by unseen: every request that was there by then may be one of theirs.
+void AnswerMatcher::lose_answered() {
+  const auto end = std::find_if(expected_.begin(), expected_.end(),
+                                [this](const Expected& e) { return e.begun > last_time_; });
+  lost_ += static_cast<std::uint32_t>(end - expected_.begin());
+  expected_.erase(expected_.begin(), end);
+  skipped_ = 0;
+  next_start_.reset();
 }
 
 bool AnswerMatcher::pass_interim() {
   for (;;) {
-    const int status = status_of(pending_->text);
+    const int status = answer_status(pending_->text);
     if (status < 100 || status >= 200 || status == 101) return true;
     const auto end = answer_head_end(pending_->text);
     if (end == std::string::npos) return false;
     pending_->text.erase(0, end);
-    pending_->first_seq += static_cast<std::uint32_t>(end);
+    pending_->seq += static_cast<std::uint32_t>(end);
     if (pending_->text.empty()) {
+      next_start_ = pending_->seq;
       pending_.reset();
       return false;
     }
   }
 }
 
-bool AnswerMatcher::match_front() {
+bool AnswerMatcher::is_whole() const {
+  const bool to_head = !expected_.empty() && expected_.front().to_head;
+  const bool more = expected_.size() + skipped_ > 1;
+  return pending_->cut || is_whole_answer(pending_->text, to_head, more);
+}
+
+bool AnswerMatcher::match_front() const {
   return !expected_.empty() && expected_.front().begun <= pending_->time;
+}
+
+/// Takes the open answer off the front of the captured bytes; what is behind it is open next.
+Response AnswerMatcher::cut_front(bool to_head) {
+  const auto done = std::exchange(pending_, nullptr);
+  const AnswerSize size = measure_answer(done->text, to_head);
+  const std::uint32_t there = done->next_seq - done->seq;
+  Response r;
+  r.time = done->time;
+  r.status = answer_status(done->text);
+  r.bytes = there;
+  next_start_.reset();
+  if (size.total) {
+    r.bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(there, *size.total));
+    next_start_ = done->seq + static_cast<std::uint32_t>(*size.total);
+  }
+  if (r.bytes < there && r.bytes < done->text.size()) {
+    std::string rest = done->text.substr(r.bytes);
+    done->text.resize(r.bytes);
+    if (looks_like_answer(rest)) {
+      pending_ = std::make_unique<Pending>(
+          Pending{std::move(rest), done->time, *next_start_, done->next_seq, true, done->cut});
+    }
+  } else if (r.bytes < there || (done->behind && done->cut && !size.total)) {
+    lose_answered();  // on the wire, not captured
+  }
+  r.impl = impl_of_answer(done->text);
+  r.head_and_body_prefix = std::move(done->text);
+  return r;
 }
 
 std::optional<AnswerMatcher::Answer> AnswerMatcher::make() {
   Answer out;
   out.request = expected_.front();
   expected_.erase(expected_.begin());
-  Response& r = out.response;
-  r.request_id = out.request.request_id;
-  r.time = pending_->time;
-  r.status = status_of(pending_->text);
-  r.bytes = pending_->bytes;
-  r.impl = impl_of_answer(pending_->text);
-  r.head_and_body_prefix = std::move(pending_->text);
-  pending_.reset();
+  out.response = cut_front(out.request.to_head);
+  out.response.request_id = out.request.request_id;
   return out;
 }
 
 std::optional<AnswerMatcher::Answer> AnswerMatcher::take_ready() {
   if (http2_) return http2_->take(true);
-  if (!pending_ || !pass_interim()) return std::nullopt;
-  if (switch_protocols()) return http2_->take(true);
-  const int status = status_of(pending_->text);
-  if (status == 0 || !is_whole_answer(pending_->text, status) || !match_front())
-    return std::nullopt;
-  return make();
+  while (pending_ && pass_interim()) {
+    if (switch_protocols()) return http2_->take(true);
+    if (answer_status(pending_->text) == 0 || !is_whole()) break;
+    if (match_front()) return make();
+    if (!expected_.empty() || skipped_ == 0) break;
+    --skipped_;
+    cut_front(false);
+  }
+  return std::nullopt;
 }
 
 std::optional<AnswerMatcher::Answer> AnswerMatcher::take_now() {
   if (http2_) return http2_->take(false);
-  if (!pending_ || !pass_interim() || status_of(pending_->text) == 0 || !match_front()) {
+  if (!pending_ || !pass_interim() || answer_status(pending_->text) == 0 || !match_front()) {
     return std::nullopt;
   }
   return make();
@@ -153,9 +225,14 @@ std::optional<AnswerMatcher::Answer> AnswerMatcher::take_now() {
 bool AnswerMatcher::drop_unmatched() {
   if (http2_) return http2_->drop_unmatched();
   if (!pending_) return false;
-  const bool interim = !pass_interim();
+  if (!pass_interim()) {
+    pending_.reset();
+    return false;
+  }
+  const auto before = lost_;
+  if (pending_->behind && pending_->cut) lose_answered();
   pending_.reset();
-  return !interim;
+  return lost_ == before;
 }
 
 }  // namespace probewall

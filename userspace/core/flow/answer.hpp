@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/events.hpp"
 #include "probewall/time.hpp"
@@ -26,7 +27,12 @@ struct AnswerPiece {
 class Http2Answers;
 struct Http2Ledger;
 
-/// Gathers one answer at a time (HTTP/2: several). Interim answers (1xx but 101) are passed over.
+/// Gathers one answer at a time, and cuts out those that lie behind it in the same bytes (HTTP/2:
+/// gathers several, by stream). Interim answers (1xx but 101) are passed over.
+///
+/// Of an answer only the first bytes are captured, so answers to pipelined requests can go by
+/// unseen. Where that is certain, the requests they may belong to are given up (take_lost()): an
+/// answer is rather missed than held against another request.
 class AnswerMatcher {
  public:
   struct Expected {
@@ -34,6 +40,7 @@ class AnswerMatcher {
     Timestamp begun{};         ///< first byte of the request: no answer is older
     bool upgrades = false;     ///< a 101 ends HTTP on this connection
     bool h2c = false;          ///< asks for HTTP/2: its answer comes on stream 1 after a 101
+    bool to_head = false;      ///< answers to HEAD have no body
     std::uint32_t stream = 0;  ///< HTTP/2
   };
   struct Answer {
@@ -63,6 +70,8 @@ class AnswerMatcher {
   std::optional<Answer> take_now();
   /// Gives up an answer that belongs to no request; true when there was one.
   bool drop_unmatched();
+  /// Requests whose answers were missed, since the last call.
+  std::uint32_t take_lost() { return std::exchange(lost_, 0); }
 
   bool open() const;
   Timestamp open_since() const;
@@ -74,20 +83,29 @@ class AnswerMatcher {
   struct Pending {
     std::string text;
     Timestamp time{};
-    std::uint32_t first_seq = 0;  ///< of `text`
-    std::uint32_t next_seq = 0;
-    std::uint32_t bytes = 0;
+    std::uint32_t seq = 0;       ///< of the first byte of `text`
+    std::uint32_t next_seq = 0;  ///< behind the last piece
+    bool behind = false;         ///< began behind another answer
+    bool cut = false;            ///< bytes before next_seq were not captured
   };
+  void begin(const AnswerPiece& piece, std::size_t offset);
   bool pass_interim();
-  bool match_front();
+  bool is_whole() const;
+  bool match_front() const;
   std::optional<Answer> make();
   bool switch_protocols();
   void begin_http2();
+  Response cut_front(bool to_head);
+  void lose_answered();
 
-  static constexpr std::size_t kMaxExpected = 32;
+  static constexpr std::size_t kMaxExpected = 64;
   boost::container::small_vector<Expected, 1> expected_;
   std::unique_ptr<Pending> pending_;
+  std::optional<std::uint32_t> next_start_;  ///< where the next answer begins, when known
+  Timestamp last_time_{};                    ///< of the last piece
   std::uint32_t last_start_ = 0;
+  std::uint32_t skipped_ = 0;  ///< requests behind expected_, over its bound; already lost
+  std::uint32_t lost_ = 0;
   bool any_start_ = false;
   bool preface_seen_ = false;
   Http2Ledger* ledger_ = nullptr;  ///< HTTP/2 may come

@@ -2,34 +2,38 @@
 #include "core/flow/answer_text.hpp"
 
 #include <algorithm>
-#include <optional>
 
+#include "core/http/chunk_decoder.hpp"
 #include "core/http/text.hpp"
 
 namespace probewall {
 namespace {
 
-constexpr std::size_t kEnough = 768;  ///< what the kernel captures of an answer
+constexpr std::size_t kEnough = 768;              ///< what the kernel captures of an answer
+constexpr std::uint64_t kMaxLength = 1ull << 40;  ///< more is as good as endless
 
-/// The Content-Length of a whole head; nullopt without one. At most kEnough: more is not waited
-/// for.
-std::optional<std::size_t> declared_body(std::string_view head) {
-  constexpr std::string_view kName = "\ncontent-length:";
-  const auto at = std::search(head.begin(), head.end(), kName.begin(), kName.end(),
+/// The value of `name` ("\nname:", lower case) in a whole head; nullopt without one.
+std::optional<std::string_view> field(std::string_view head, std::string_view name) {
+  const auto at = std::search(head.begin(), head.end(), name.begin(), name.end(),
                               [](char a, char b) { return ascii_lower(a) == b; });
   if (at == head.end()) return std::nullopt;
-  const auto digits =
-      trim_blank(head.substr(static_cast<std::size_t>(at - head.begin()) + kName.size()));
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < digits.size() && digits[i] >= '0' && digits[i] <= '9'; ++i) {
-    length = std::min(kEnough, length * 10 + static_cast<std::size_t>(digits[i] - '0'));
+  const auto rest = head.substr(static_cast<std::size_t>(at - head.begin()) + name.size());
+  return trim_blank(rest.substr(0, rest.find_first_of("\r\n")));
+}
+
+std::optional<std::uint64_t> declared_length(std::string_view head) {
+  const auto digits = field(head, "\ncontent-length:");
+  if (!digits) return std::nullopt;
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < digits->size() && (*digits)[i] >= '0' && (*digits)[i] <= '9'; ++i) {
+    length = std::min(kMaxLength, length * 10 + static_cast<std::uint64_t>((*digits)[i] - '0'));
   }
   return length;
 }
 
 }  // namespace
 
-int status_of(std::string_view text) {
+int answer_status(std::string_view text) {
   if (text.size() < 12 || text.substr(0, 5) != "HTTP/") return 0;
   const auto space = text.find(' ');
   if (space == std::string_view::npos || space + 4 > text.size()) return 0;
@@ -48,13 +52,44 @@ std::size_t answer_head_end(std::string_view text) {
   return lf == std::string_view::npos ? lf : lf + 2;
 }
 
-bool is_whole_answer(std::string_view text, int status) {
+bool looks_like_answer(std::string_view text) {
+  constexpr std::string_view kStart = "HTTP/1.";
+  const auto n = std::min(text.size(), kStart.size());
+  return text.substr(0, n) == kStart.substr(0, n);
+}
+
+AnswerSize measure_answer(std::string_view text, bool to_head) {
+  AnswerSize size;
+  size.head = answer_head_end(text);
+  if (size.head == std::string_view::npos) return size;
+  const int status = answer_status(text);
+  if (status == 101) return size;  // what follows is no HTTP
+  if (to_head || status < 200 || status == 204 || status == 304) {
+    size.total = size.head;
+    return size;
+  }
+  const auto head = text.substr(0, size.head);
+  const auto coding = field(head, "\ntransfer-encoding:");
+  if (coding && contains_lower(*coding, "chunked")) {
+    size.chunked = true;
+    std::string_view body = text.substr(size.head);
+    ChunkDecoder chunks;
+    const auto end = chunks.feed(body, [](std::string_view) { return true; });
+    if (end == ChunkDecoder::Result::kDone) size.total = text.size() - body.size();
+  } else if (const auto length = declared_length(head)) {
+    size.total = size.head + *length;
+  }
+  return size;
+}
+
+bool is_whole_answer(std::string_view text, bool to_head, bool more) {
   if (text.size() >= kEnough) return true;
-  const auto body = answer_head_end(text);
-  if (body == std::string_view::npos) return false;
-  if (status == 204 || status == 304 || status == 101) return true;
-  if (const auto length = declared_body(text.substr(0, body))) return text.size() - body >= *length;
-  return body < text.size();
+  const AnswerSize size = measure_answer(text, to_head);
+  if (size.head == std::string_view::npos) return false;
+  if (answer_status(text) == 101) return true;
+  if (size.total) return text.size() >= std::min<std::uint64_t>(*size.total, kEnough);
+  if (size.chunked && more) return false;
+  return size.head < text.size();
 }
 
 }  // namespace probewall

@@ -53,7 +53,13 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   flow.want_grant = true;
   const bool h2c = r.head.upgrade && contains_lower(r.head.header("upgrade"), "h2c");
   if (h2c) flow.answers.allow_http2(http2_);
-  flow.answers.expect({r.id, draft.first_time, r.head.upgrade && !h2c, h2c, draft.stream});
+  flow.answers.expect({.request_id = r.id,
+                       .begun = draft.first_time,
+                       .upgrades = r.head.upgrade && !h2c,
+                       .h2c = h2c,
+                       .to_head = r.head.method == "HEAD",
+                       .stream = draft.stream});
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   sink_.on_request(std::move(r));
   body_buffer_ = std::move(r.body_prefix);  // unless the sink took it
 }
@@ -74,8 +80,12 @@ void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {
 /// Gives out answers that are ready; keeps the queue in step.
 void RequestAssembler::State::settle_answers(Flow& flow) {
   lose(Loss::kHttp2, flow.answers.take_unread());
-  if (!flow.answers.open()) return;
+  if (!flow.answers.open()) {
+    lose(Loss::kResponseUnmatched, flow.answers.take_lost());
+    return;
+  }
   while (auto answer = flow.answers.take_ready()) emit(flow, std::move(*answer));
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   // A 101 may begin HTTP/2 before the client's preface does.
   if (flow.answers.is_http2() && !flow.in(kHttp2Queue)) table_.push_back(flow, kHttp2Queue);
   if (!flow.answers.open()) {
@@ -89,6 +99,7 @@ void RequestAssembler::State::settle_answers(Flow& flow) {
 void RequestAssembler::State::flush_answer(Flow& flow, bool give_up) {
   while (auto answer = flow.answers.take_now()) emit(flow, std::move(*answer));
   if (give_up && flow.answers.drop_unmatched()) lose(Loss::kResponseUnmatched, 1);
+  lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   if (!flow.answers.open()) table_.remove(flow, kAnswerQueue);
 }
 

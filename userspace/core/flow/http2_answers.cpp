@@ -131,7 +131,7 @@ bool Http2Answers::on_block_ended() {
     erase(block_stream_);
     return true;
   }
-  const int status = status_of(head_);
+  const int status = answer_status(head_);
   // Trailers have no status, and an interim answer is followed by the answer.
   if (block_stream_ == 0 || status < 200) return true;
   Exchange& e = find_or_add(block_stream_);
@@ -165,13 +165,12 @@ void Http2Answers::on_reset(std::uint32_t stream) {
 std::optional<AnswerMatcher::Answer> Http2Answers::take(bool whole) {
   for (Exchange& e : exchanges_) {
     if (!e.begun || !e.claimed()) continue;
-    const int status = status_of(e.text);
-    if (whole && !e.ended && !is_whole_answer(e.text, status)) continue;
+    if (whole && !e.ended && !is_whole_answer(e.text, e.request.to_head, false)) continue;
     AnswerMatcher::Answer out;
     out.request = e.request;
     out.response.request_id = e.request.request_id;
     out.response.time = e.time;
-    out.response.status = status;
+    out.response.status = answer_status(e.text);
     out.response.bytes = e.bytes;
     out.response.impl = impl_of_answer(e.text);
     out.response.head_and_body_prefix = std::move(e.text);

@@ -59,10 +59,17 @@ bool KernelTwin::State::judge(Run& run) {
          drop_gate(run, PW_VERDICT_DROP_FRAGMENT);
 }
 
+/// Under llm_scope_only also what may be TCP to an LLM port but shows no port.
+bool KernelTwin::State::in_drop_scope(const Run& run) const {
+  if (!config_.settings.llm_scope_only || is_llm(run)) return true;
+  return run.pkt.kind == PacketKind::kMalformed ||
+         (run.pkt.kind == PacketKind::kFragment && run.pkt.tcp_fragment);
+}
+
 bool KernelTwin::State::judge_entry(Run& run, const Block& entry) {
   switch (entry.action) {
     case PW_ACTION_DROP:
-      if (config_.settings.llm_scope_only && !is_llm(run)) return false;
+      if (!in_drop_scope(run)) return false;
       return drop_gate(run,
                        entry.origin == PW_ORIGIN_FEED ? PW_VERDICT_DROP_FEED : PW_VERDICT_DROP_BAN);
     case PW_ACTION_RATE_LIMIT:

@@ -67,6 +67,7 @@ class KernelTwin::State {
 
   // Verdict (kernel_twin.cpp): true means drop.
   bool judge(Run& run);
+  bool in_drop_scope(const Run& run) const;
   bool judge_entry(Run& run, const Block& entry);
   bool drop_gate(Run& run, pw_verdict verdict);
   bool allowed(const Run& run) const;

@@ -87,8 +87,19 @@ class Pipeline::Impl final : public AssemblerSink {
   std::uint64_t evicted_seen_ = 0;
   std::uint64_t servers_evicted_ = 0;
 
+  /// `source` as requests are scored: a ban may concern a part of it.
+  IpPrefix scored(const IpPrefix& source) const {
+    const IpPrefix whole = source_of(source.address, config_.ipv6_prefix);
+    return whole.length < source.length ? whole : source;
+  }
+
  private:
   void count_unproven(const Request& request);
+  /// Whom a ban would concern. When that is a part of the source, the source's evidence is
+  /// forgotten with the ban: the rest of it shall not be banned for what one address did.
+  IpPrefix target(const Verdict& verdict, const IpPrefix& source, const FlowKey& flow) {
+    return policy_.is_due(verdict) ? sink_.ban_target(source, flow.client) : source;
+  }
   void publish(const std::vector<Detection>& detections, const std::optional<Decision>& decision,
                const Request& request);
 };
@@ -102,7 +113,9 @@ void Pipeline::Impl::on_request(Request&& request) {
   const Verdict verdict = sources_.on_request(request);
   // Nobody knows which of the conflicting bytes the server took: shown, never held against anyone.
   if (request.conflicting) return;
-  publish(verdict.detections, policy_.decide(verdict, request), request);
+  const IpPrefix whom = target(verdict, request.source, request.flow);
+  publish(verdict.detections, policy_.decide(verdict, request, whom), request);
+  if (whom != request.source) sources_.forget(request.source);
 }
 
 void Pipeline::Impl::on_response(Response&& response) {
@@ -114,7 +127,9 @@ void Pipeline::Impl::on_response(Response&& response) {
   if (verdict.detections.empty()) return;
   const Request* last = recent_.find(response.request_id);
   if (last != nullptr && last->conflicting) return;
-  const std::optional<Decision> decision = policy_.decide(verdict, response, last);
+  const IpPrefix whom = target(verdict, response.source, response.flow);
+  const std::optional<Decision> decision = policy_.decide(verdict, response, last, whom);
+  if (whom != response.source) sources_.forget(response.source);
   if (last != nullptr) return publish(verdict.detections, decision, *last);
   Request unknown;
   unknown.id = response.request_id;
@@ -191,7 +206,7 @@ void Pipeline::restore_history(const IpPrefix& source, std::uint32_t bans, Times
 
 void Pipeline::forget_ban(const IpPrefix& source) {
   impl_->policy_.forget_ban(source);
-  impl_->sources_.forget(source);
+  impl_->sources_.forget(impl_->scored(source));
 }
 
 void Pipeline::refuse_ban(const IpPrefix& source) { impl_->policy_.forget_ban(source); }

@@ -39,13 +39,18 @@ class Policy::State {
  public:
   explicit State(const PolicyConfig& config) : config_(config) {}
 
-  std::optional<Decision> decide(const Verdict& verdict, const IpPrefix& source, Timestamp time,
-                                 std::uint64_t request_id, bool proven) {
-    suppressed_.reset();
-    const bool fresh = std::any_of(verdict.detections.begin(), verdict.detections.end(),
-                                   [](const Detection& d) { return !d.shadow && d.points > 0; });
+  bool is_due(const Verdict& verdict) const {
+    if (verdict.score < config_.threshold + verdict.threshold_bonus) return false;
     // Without new evidence an old score alone must not ban again when a ban has just expired.
-    if (!fresh || verdict.score < config_.threshold + verdict.threshold_bonus) return std::nullopt;
+    return std::any_of(verdict.detections.begin(), verdict.detections.end(),
+                       [](const Detection& d) { return !d.shadow && d.points > 0; });
+  }
+
+  std::optional<Decision> decide(const Verdict& verdict, const IpPrefix& source,
+                                 const IpPrefix& scored, Timestamp time, std::uint64_t request_id,
+                                 bool proven) {
+    suppressed_.reset();
+    if (!is_due(verdict)) return std::nullopt;
     const double blocking = verdict.score - verdict.limiting / 2;
     const bool blocks = blocking >= config_.threshold + verdict.threshold_bonus;
     const Action action = blocks ? Action::kBlock : Action::kRateLimit;
@@ -73,6 +78,7 @@ class Policy::State {
     d.handle = static_cast<std::uint32_t>(hash_bytes(d.id.data(), d.id.size()) >> 32);
     if (d.handle == 0) d.handle = 1;
     d.source = source;
+    d.scored = scored;
     d.action = config_.enforce ? action : Action::kObserve;
     if (!config_.enforce) suppressed_ = Suppressed::kObserve;
     d.time = time;
@@ -126,15 +132,20 @@ class Policy::State {
 Policy::Policy(const PolicyConfig& config) : state_(std::make_unique<State>(config)) {}
 Policy::~Policy() = default;
 
-std::optional<Decision> Policy::decide(const Verdict& verdict, const Request& request) {
-  return state_->decide(verdict, request.source, request.proven_time, request.id, request.proven);
+std::optional<Decision> Policy::decide(const Verdict& verdict, const Request& request,
+                                       const std::optional<IpPrefix>& target) {
+  return state_->decide(verdict, target.value_or(request.source), request.source,
+                        request.proven_time, request.id, request.proven);
 }
 
 std::optional<Decision> Policy::decide(const Verdict& verdict, const Response& response,
-                                       const Request* last) {
+                                       const Request* last, const std::optional<IpPrefix>& target) {
   const bool proven = last == nullptr || last->proven;
-  return state_->decide(verdict, response.source, response.time, response.request_id, proven);
+  return state_->decide(verdict, target.value_or(response.source), response.source, response.time,
+                        response.request_id, proven);
 }
+
+bool Policy::is_due(const Verdict& verdict) const { return state_->is_due(verdict); }
 
 std::optional<Suppressed> Policy::last_suppressed() const { return state_->suppressed_; }
 

@@ -53,11 +53,15 @@ class Policy {
   /// unproven request decides nothing (last_suppressed() == kUnproven). In observe mode the
   /// decision has action kObserve and last_suppressed() is kObserve; it comes once per would-be
   /// ban.
-  std::optional<Decision> decide(const Verdict& verdict, const Request& request);
+  /// `target`: whom to ban when not all of request.source. Each target has a history of its own.
+  std::optional<Decision> decide(const Verdict& verdict, const Request& request,
+                                 const std::optional<IpPrefix>& target = {});
   /// The same for what an answer added. Answers are read on proven flows only. `last`: the request
   /// answered, when still known.
   std::optional<Decision> decide(const Verdict& verdict, const Response& response,
-                                 const Request* last);
+                                 const Request* last, const std::optional<IpPrefix>& target = {});
+  /// False: decide() would say nothing, whoever the target.
+  bool is_due(const Verdict& verdict) const;
   /// What the last call of decide() held back, if anything.
   std::optional<Suppressed> last_suppressed() const;
 
