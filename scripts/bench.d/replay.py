@@ -38,9 +38,9 @@ def say(text):
 
 def captures():
     """Kind -> (file, requests); made once for each version of the generator."""
-    subprocess.run(["ninja", "-C", BIN.parent, "--quiet", "probewall-captures"], check=True, stdout=sys.stderr)
+    subprocess.run(["ninja", "-C", ROOT / "build", "--quiet", "probewall-captures"], check=True, stdout=sys.stderr)
     WORK.mkdir(parents=True, exist_ok=True)
-    program, made = BIN / "probewall-captures", {}
+    program, made = ROOT / "build/bin/probewall-captures", {}
     for kind in (*KINDS, "tiny"):
         path, counted = WORK / (kind + ".pcap"), WORK / (kind + ".requests")
         if not counted.exists() or counted.stat().st_mtime < program.stat().st_mtime:
