@@ -61,7 +61,8 @@ bool DecisionDesk::submit(Decision decision, const DecisionTiming& timing, bool 
   decision.handle = next_handle_++;
   if (next_handle_ == 0) next_handle_ = 1;  // 0 means no decision
   if (!enforcing) {
-    if (observed_.size() < kMaxObserved) observed_[decision.source] = decision;
+    if (decision.action == Action::kBlock && observed_.size() < kMaxObserved)
+      observed_[decision.source] = decision;
     decision.action = Action::kObserve;
     recorder_.suppressed(Suppressed::kObserve);
     recorder_.decision(decision, {});
@@ -89,7 +90,7 @@ void DecisionDesk::on_granted(const guard::Note& note) {
   pending.deadline_ns = monotonic_ns() + kEndedPatienceNs;
   recorder_.with_metrics([&](Metrics& metrics) {
     if (fresh) metrics.reaction(reaction);
-    metrics.ban(PW_ORIGIN_DETECTOR);
+    if (pending.decision.action == Action::kBlock) metrics.ban(PW_ORIGIN_DETECTOR);
   });
   if (pending.decision.action != Action::kBlock) {  // nothing ends, nobody will report
     finish(pending);
@@ -101,9 +102,10 @@ std::optional<IpPrefix> DecisionDesk::on_refused(const guard::Note& note) {
   const std::lock_guard lock{mutex_};
   const auto found = pending_.find(note.handle);
   if (found == pending_.end()) return std::nullopt;
-  const auto source = found->second.decision.source;
+  const auto decision = std::move(found->second.decision);
   pending_.erase(found);
-  return source;
+  if (decision.action != Action::kBlock) return std::nullopt;
+  return decision.source;
 }
 
 void DecisionDesk::on_ended(const guard::Note& note) {
