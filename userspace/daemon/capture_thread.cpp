@@ -110,8 +110,7 @@ void CaptureThread::on_decision(const Decision& decision, const Request& request
   if (request.proven_time > request.time) {
     timing.proof_wait_ns = static_cast<std::uint64_t>((request.proven_time - request.time).count());
   }
-  if (!context_->desk.submit(decision, timing, context_->mirror.enforcing()) &&
-      decision.action == Action::kBlock) {
+  if (!context_->desk.submit(decision, timing, context_->mirror.enforcing())) {
     pipeline_->refuse_ban(decision.source);
   }
 }

@@ -102,10 +102,9 @@ std::optional<IpPrefix> DecisionDesk::on_refused(const guard::Note& note) {
   const std::lock_guard lock{mutex_};
   const auto found = pending_.find(note.handle);
   if (found == pending_.end()) return std::nullopt;
-  const auto decision = std::move(found->second.decision);
+  const auto source = found->second.decision.source;
   pending_.erase(found);
-  if (decision.action != Action::kBlock) return std::nullopt;
-  return decision.source;
+  return source;
 }
 
 void DecisionDesk::on_ended(const guard::Note& note) {
