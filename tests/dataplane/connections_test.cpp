@@ -128,7 +128,8 @@ TEST_P(ResetForwarded, EndsTheStreamOfAServerBehindUs) {
   const auto sent = reset_forwarded(*flows);
 
   ASSERT_TRUE(sent) << sent.error().message;
-  EXPECT_EQ(*sent, 1u);
+  EXPECT_EQ(sent->ended, 1u);
+  EXPECT_EQ(sent->missed, 0u);
   EXPECT_EQ(lab::wait_for_end(server), ECONNRESET);
 }
 
@@ -145,7 +146,27 @@ TEST_P(ResetForwarded, SendsNothingToServersThatAreLocalOrWithoutAcknowledgment)
                        40000, 11434}
                    .to_abi();
 
-  EXPECT_EQ(*reset_forwarded({local, silent}), 0u);
+  const auto reset = reset_forwarded({local, silent});
+
+  ASSERT_TRUE(reset) << reset.error().message;
+  EXPECT_EQ(reset->ended, 0u);
+  EXPECT_EQ(reset->missed, 1u) << "the local one is for destroy_sockets";
+}
+
+TEST_P(ResetForwarded, SaysWhenAResetCouldNotBeSent) {
+  const Lab lab;
+  const bool v4 = IpPrefix::parse(GetParam().source)->is_v4();
+  FlowEntry unreachable;
+  unreachable.key = FlowKey{*IpAddress::parse(v4 ? "10.77.0.2" : "fd77::2"),
+                            *IpAddress::parse(v4 ? "203.0.113.9" : "2001:db8::9"), 40000, 11434}
+                        .to_abi();
+  unreachable.flow.out_flags = PW_FLOW_ACK_SEEN;
+
+  const auto reset = reset_forwarded({unreachable});
+
+  ASSERT_TRUE(reset) << reset.error().message;
+  EXPECT_EQ(reset->ended, 0u);
+  EXPECT_EQ(reset->missed, 1u);
 }
 
 TEST_P(ResetForwarded, FlowsOfAnotherSourceAreNotFound) {
@@ -189,7 +210,8 @@ TEST_P(ResetForwarded, ReachesAServerBehindAPublishedPort) {
   const auto sent = reset_forwarded(*flows);
 
   ASSERT_TRUE(sent) << sent.error().message;
-  EXPECT_EQ(*sent, 1u);
+  EXPECT_EQ(sent->ended, 1u);
+  EXPECT_EQ(sent->missed, 0u);
   EXPECT_EQ(lab::wait_for_end(server), ECONNRESET);
 }
 
@@ -213,7 +235,7 @@ TEST_P(ResetForwarded, EndsASocketOfOursBehindARedirectedPort) {
   const auto ended = reset_forwarded(*dataplane->flows_of(source));
 
   ASSERT_TRUE(ended) << ended.error().message;
-  EXPECT_EQ(*ended, 1u);
+  EXPECT_EQ(ended->ended, 1u);
   EXPECT_EQ(lab::wait_for_end(client), ECONNRESET);
 }
 

@@ -207,6 +207,38 @@ TEST(Pipeline, BansAnAddressAloneAndItsNeighboursNextWhenTheirPrefixMustNotBeBan
       << "what one address did is not held against its neighbours";
 }
 
+PipelineConfig rate_of_one() {
+  PipelineConfig config;
+  config.rate_requests = 1;
+  config.rate_burst = 2;
+  return config;
+}
+
+TEST(Pipeline, RateLimitsASourceThatPipelinesMoreThanItsRate) {
+  PipelineLab p(rate_of_one());
+  std::string segment;
+  for (int i = 0; i < 20; ++i) segment += request_of("curl", "/" + std::to_string(i));
+  p.exchange(1000, segment);
+  EXPECT_EQ(p.sink.requests.size(), 20u);
+  ASSERT_EQ(p.sink.decisions.size(), 1u) << "one decision, not one a request";
+  const Decision& d = p.sink.decisions[0];
+  EXPECT_EQ(d.action, Action::kRateLimit);
+  EXPECT_EQ(d.source, kSource);
+  EXPECT_EQ(d.duration, std::chrono::minutes{1});
+  EXPECT_EQ(p.pipeline.report(kSource, p.lab.now).bans, 0u);
+  p.lab.now += std::chrono::minutes{2};
+  p.exchange(1001, segment);
+  EXPECT_EQ(p.sink.decisions.size(), 2u) << "and again when it goes on after that";
+}
+
+TEST(Pipeline, LeavesTheRateOfSingleRequestsToTheKernel) {
+  PipelineLab p(rate_of_one());
+  for (std::uint16_t port = 1000; port < 1020; ++port) p.exchange(port, request_of("curl"));
+  p.exchange(1020, request_of("curl") + request_of("curl"));
+  EXPECT_EQ(p.sink.requests.size(), 22u);
+  EXPECT_TRUE(p.sink.decisions.empty()) << "two at once are within the burst";
+}
+
 TEST(Pipeline, CountsBrokenRecordsAndGoesOn) {
   PipelineLab p;
   p.pipeline.on_record({});

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "daemon/connection_ender.hpp"
 #include "daemon/decision_desk.hpp"
 #include "daemon/guard_mirror.hpp"
 #include "daemon/request_memory.hpp"
@@ -24,6 +25,16 @@ Note note(NoteType type, const char* prefix_text, std::uint64_t seconds = 0) {
   n.seconds = seconds;
   n.action = PW_ACTION_DROP;
   return n;
+}
+
+TEST(EndedConnections, AreClaimedOnlyWhenEveryKnownOneEnded) {
+  const auto none = tl::unexpected(Error{"end sockets", EPERM, ExitStatus::kFailed});
+  EXPECT_EQ(ended_count(2u, ResetCount{1, 0}), 3u);
+  EXPECT_EQ(ended_count(0u, ResetCount{}), 0u);
+  EXPECT_EQ(ended_count(2u, ResetCount{1, 1}), guard::kNotEnded);
+  EXPECT_EQ(ended_count(none, ResetCount{}), guard::kNotEnded)
+      << "nothing forwarded, none destroyed";
+  EXPECT_EQ(ended_count(2u, none), guard::kNotEnded);
 }
 
 TEST(GuardMirror, KnowsTheLongestEntryInForce) {

@@ -26,11 +26,15 @@ std::uint32_t end_connections(const Dataplane& dataplane, const IpPrefix& source
   }
   const auto destroyed = destroy_sockets(source, ports);
   const auto reset = flows ? reset_forwarded(*flows) : tl::unexpected(flows.error());
-  if (!destroyed && !reset) return guard::kNotEnded;
-  return (destroyed ? *destroyed : 0) + (reset ? *reset : 0);
+  return ended_count(destroyed, reset);
 }
 
 }  // namespace
+
+std::uint32_t ended_count(const Result<std::uint32_t>& destroyed, const Result<ResetCount>& reset) {
+  if (!destroyed || !reset || reset->missed > 0) return guard::kNotEnded;
+  return *destroyed + reset->ended;
+}
 
 ServerPorts banned_ports(const Config& config) {
   if (config.block.scope == BlockScope::kAll) return {};

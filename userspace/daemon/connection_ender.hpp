@@ -16,6 +16,9 @@ namespace probewall {
 /// What a ban cuts off: LLM and decoy ports with `block.scope = "llm"`, else every port.
 ServerPorts banned_ports(const Config& config);
 
+/// How many connections a ban ended: guard::kNotEnded unless every one that is known was.
+std::uint32_t ended_count(const Result<std::uint32_t>& destroyed, const Result<ResetCount>& reset);
+
 class ConnectionEnder {
  public:
   /// `count`: guard::kNotEnded when they could not be ended.

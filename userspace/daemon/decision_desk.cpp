@@ -62,7 +62,8 @@ bool DecisionDesk::submit(Decision decision, const DecisionTiming& timing, bool 
   decision.handle = next_handle_++;
   if (next_handle_ == 0) next_handle_ = 1;  // 0 means no decision
   if (!enforcing) {
-    if (observed_.size() < kMaxObserved) observed_[decision.source] = decision;
+    if (decision.action == Action::kBlock && observed_.size() < kMaxObserved)
+      observed_[decision.source] = decision;
     decision.action = Action::kObserve;
     recorder_.suppressed(Suppressed::kObserve);
     recorder_.decision(decision, {});
@@ -92,7 +93,7 @@ void DecisionDesk::on_granted(const guard::Note& note) {
   pending.deadline_ns = monotonic_ns() + kEndedPatienceNs;
   recorder_.with_metrics([&](Metrics& metrics) {
     if (fresh) metrics.reaction(reaction);
-    metrics.ban(PW_ORIGIN_DETECTOR);
+    if (pending.decision.action == Action::kBlock) metrics.ban(PW_ORIGIN_DETECTOR);
   });
   if (pending.decision.action != Action::kBlock) {  // nothing ends, nobody will report
     finish(pending);

@@ -135,10 +135,14 @@ struct ServerPorts {
 Result<std::uint32_t> destroy_sockets(const IpPrefix& source, const ServerPorts& ports = {});
 /// Ends the one socket of this network namespace that serves `flow`; false: there is none.
 Result<bool> destroy_socket(const pw_flow_key& flow);
+struct ResetCount {
+  std::uint32_t ended = 0;
+  std::uint32_t missed = 0;  ///< no acknowledgment of the server known yet, or not sent
+};
 /// Sends one reset per flow towards its server, sequence = the server's last ACK; behind
 /// destination NAT (a container's published port) to the translated address. Flows of servers in
 /// this namespace are left to destroy_sockets, but for those redirected to another port, whose
-/// socket is ended here. Returns how many connections that were.
-Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows);
+/// socket is ended here.
+Result<ResetCount> reset_forwarded(const std::vector<FlowEntry>& flows);
 
 }  // namespace probewall

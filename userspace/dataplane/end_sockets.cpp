@@ -77,10 +77,10 @@ Result<std::uint32_t> destroy_sockets(const IpPrefix& source, const ServerPorts&
       first_error = *answer;
     }
   }
-  if (ended == 0 && first_error == EOPNOTSUPP) {
+  if (first_error == EOPNOTSUPP) {
     return fail(first_error, "end sockets: the kernel needs CONFIG_INET_DIAG_DESTROY");
   }
-  if (ended == 0 && first_error != 0) return fail(first_error, "end sockets");
+  if (first_error != 0) return fail(first_error, "end sockets");
   return ended;
 }
 

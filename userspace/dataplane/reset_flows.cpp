@@ -92,23 +92,27 @@ bool send_v6(int fd, const pw_flow_key& key, std::uint32_t sequence) {
 
 }  // namespace
 
-Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows) {
+Result<ResetCount> reset_forwarded(const std::vector<FlowEntry>& flows) {
   const auto local = local_addresses();
   if (!local) return tl::unexpected(local.error());
   const std::unordered_set<IpAddress> own{local->begin(), local->end()};
 
   const ConnectionTracking tracking;
   UniqueFd v4, v6;  // opened when needed: IPPROTO_RAW means that we write the IP header
-  std::uint32_t sent = 0;
+  ResetCount count;
   for (const FlowEntry& flow : flows) {
     // A container's published port: the flow names our address, the server is behind it.
     const pw_flow_key key = tracking.behind_nat(flow.key).value_or(flow.key);
     if (own.contains(IpAddress::from_abi(key.server))) {
       // Redirected: the socket's port is none that the source spoke to.
-      if (key.server_port != flow.key.server_port && destroy_socket(key).value_or(false)) ++sent;
+      if (key.server_port != flow.key.server_port && destroy_socket(key).value_or(false))
+        ++count.ended;
       continue;
     }
-    if (!(flow.flow.out_flags & PW_FLOW_ACK_SEEN)) continue;
+    if (!(flow.flow.out_flags & PW_FLOW_ACK_SEEN)) {
+      ++count.missed;
+      continue;
+    }
     const bool is_v4 = key.family == PW_FAMILY_IPV4;
     UniqueFd& fd = is_v4 ? v4 : v6;
     if (!fd) {
@@ -116,9 +120,9 @@ Result<std::uint32_t> reset_forwarded(const std::vector<FlowEntry>& flows) {
       if (!fd) return fail(errno, "open a raw socket for resets (needs CAP_NET_RAW)");
     }
     const auto send = is_v4 ? send_v4 : send_v6;
-    if (send(fd.get(), key, flow.flow.server_ack)) ++sent;
+    ++(send(fd.get(), key, flow.flow.server_ack) ? count.ended : count.missed);
   }
-  return sent;
+  return count;
 }
 
 }  // namespace probewall

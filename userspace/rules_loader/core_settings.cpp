@@ -29,6 +29,8 @@ PipelineConfig core_settings(const Config& c) {
   p.max_flows = c.memory.max_flows;
   p.max_sources = c.memory.max_sources;
   p.ipv6_prefix = c.block.ipv6_prefix;
+  p.rate_requests = c.rate.requests;
+  p.rate_burst = c.rate.burst;
   p.require_proof = c.require_proof;
   p.inside = inside_of(c);
   p.policy = policy_settings(c);

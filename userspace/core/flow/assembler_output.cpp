@@ -49,6 +49,8 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.after_gap = draft.after_gap;
   r.decoy = flow.decoy;
   r.index_on_flow = flow.requests++;
+  r.pipelined = r.index_on_flow > 0 && draft.first_time == flow.last_end;
+  flow.last_end = draft.time;
   r.service = flow.service;
   flow.want_grant = true;
   const bool h2c = r.head.upgrade && contains_lower(r.head.header("upgrade"), "h2c");

@@ -64,6 +64,7 @@ struct Flow {
   std::uint8_t ack_count = 0;
 
   Timestamp last_time{};
+  Timestamp last_end{};  ///< packet that ended the request before
   Timestamp ready_since{};
   RequestStream stream;
   ReadyBuffer ready;

@@ -6,6 +6,7 @@
 
 #include "core/flow/request_assembler.hpp"
 #include "core/pipeline/recent_requests.hpp"
+#include "core/policy/request_rate.hpp"
 
 namespace probewall {
 namespace {
@@ -14,6 +15,8 @@ constexpr std::size_t kRecentRequests = 4096;
 /// What unproven requests would have scored is only counted, so it gets a small table of its own:
 /// forged packets must not push honest sources out of the real one.
 constexpr std::uint32_t kUnprovenSources = 1024;
+/// Only sources that send several requests in one segment are counted here.
+constexpr std::uint32_t kRateSources = 16384;
 
 AssemblerConfig assembler_config(const PipelineConfig& c) {
   AssemblerConfig a;
@@ -46,6 +49,7 @@ class Pipeline::Impl final : public AssemblerSink {
         sink_(sink),
         sources_(rules_, policy_config_, config.max_sources),
         policy_(policy_config_),
+        rate_(config.rate_requests, config.rate_burst, std::min(kRateSources, config.max_sources)),
         recent_(kRecentRequests),
         assembler_(assembler_config(config), *this) {
     servers_.set_inside(config.inside);
@@ -79,6 +83,7 @@ class Pipeline::Impl final : public AssemblerSink {
   SourceTable sources_;
   std::unique_ptr<SourceTable> unproven_;  ///< made when first needed
   Policy policy_;
+  RequestRate rate_;
   RecentRequests recent_;
   ServerRegistry servers_;
   RequestAssembler assembler_;
@@ -95,6 +100,7 @@ class Pipeline::Impl final : public AssemblerSink {
 
  private:
   void count_unproven(const Request& request);
+  void check_rate(const Verdict& verdict, const Request& request);
   /// Whom a ban would concern. When that is a part of the source, the source's evidence is
   /// forgotten with the ban: the rest of it shall not be banned for what one address did.
   IpPrefix target(const Verdict& verdict, const IpPrefix& source, const FlowKey& flow) {
@@ -116,6 +122,13 @@ void Pipeline::Impl::on_request(Request&& request) {
   const IpPrefix whom = target(verdict, request.source, request.flow);
   publish(verdict.detections, policy_.decide(verdict, request, whom), request);
   if (whom != request.source) sources_.forget(request.source);
+  check_rate(verdict, request);
+}
+
+void Pipeline::Impl::check_rate(const Verdict& verdict, const Request& request) {
+  if (!rate_.exceeded(request.source, request.proven_time, request.pipelined)) return;
+  const auto target = sink_.ban_target(request.source, request.flow.client);
+  publish({}, policy_.limit(verdict, request, target, RequestRate::kLimitedFor), request);
 }
 
 void Pipeline::Impl::on_response(Response&& response) {

@@ -73,22 +73,46 @@ class Policy::State {
     entry.active = true;
     entry.limited_only = !blocks;
 
+    Decision d = describe(verdict, source, scored, time, request_id);
+    d.action = config_.enforce ? action : Action::kObserve;
+    d.duration = duration;
+    d.proven = proven;
+    d.level = entry.bans;
+    return d;
+  }
+
+  std::optional<Decision> limit(const Verdict& verdict, const Request& request,
+                                const IpPrefix& target, Duration duration) {
+    suppressed_.reset();
+    const auto found = history_.find(target);
+    if (found != history_.end() && found->second.active &&
+        request.proven_time < found->second.until) {
+      return std::nullopt;
+    }
+    Decision d = describe(verdict, target, request.source, request.proven_time, request.id);
+    d.action = config_.enforce ? Action::kRateLimit : Action::kObserve;
+    d.duration = duration;
+    d.proven = request.proven;
+    d.reasons = {{"rate.requests", 0}};
+    d.aims = {Aim::kComputeTheft};
+    return d;
+  }
+
+  /// A decision without what is to be done.
+  Decision describe(const Verdict& verdict, const IpPrefix& source, const IpPrefix& scored,
+                    Timestamp time, std::uint64_t request_id) {
     Decision d;
     d.id = make_id(time, config_.id_seed, ++counter_);
     d.handle = static_cast<std::uint32_t>(hash_bytes(d.id.data(), d.id.size()) >> 32);
     if (d.handle == 0) d.handle = 1;
     d.source = source;
     d.scored = scored;
-    d.action = config_.enforce ? action : Action::kObserve;
     if (!config_.enforce) suppressed_ = Suppressed::kObserve;
     d.time = time;
-    d.duration = duration;
     d.score = verdict.score;
     d.reasons = verdict.reasons;
     d.aims = verdict.aims;
     d.requests_seen = verdict.requests_seen;
-    d.proven = proven;
-    d.level = entry.bans;
     d.request_id = request_id;
     return d;
   }
@@ -146,6 +170,11 @@ std::optional<Decision> Policy::decide(const Verdict& verdict, const Response& r
 }
 
 bool Policy::is_due(const Verdict& verdict) const { return state_->is_due(verdict); }
+
+std::optional<Decision> Policy::limit(const Verdict& verdict, const Request& request,
+                                      const IpPrefix& target, Duration duration) {
+  return state_->limit(verdict, request, target, duration);
+}
 
 std::optional<Suppressed> Policy::last_suppressed() const { return state_->suppressed_; }
 

@@ -62,7 +62,11 @@ class Policy {
                                  const Request* last, const std::optional<IpPrefix>& target = {});
   /// False: decide() would say nothing, whoever the target.
   bool is_due(const Verdict& verdict) const;
-  /// What the last call of decide() held back, if anything.
+  /// A rate-limit decision about `target` for `duration`, unless it is banned. Never counts as a
+  /// ban.
+  std::optional<Decision> limit(const Verdict& verdict, const Request& request,
+                                const IpPrefix& target, Duration duration);
+  /// What the last call of decide() or limit() held back, if anything.
   std::optional<Suppressed> last_suppressed() const;
 
   /// Takes over threshold and ban lengths for decisions from now on; the rest stays as it was.
