@@ -22,6 +22,7 @@
 PW_MMAP_ARRAY(pw_block_hints, PW_V4_HINT_WORDS, __u64);
 PW_MMAP_ARRAY(pw_block_near, PW_V6_NEAR_BITS / 64, __u64);
 PW_MMAP_ARRAY(pw_block_far, PW_V6_FAR_BITS / 64, __u64);
+PW_MMAP_ARRAY(pw_block_short, PW_V6_SHORT_BITS / 64, __u64);
 PW_MMAP_ARRAY(pw_block_shape, 1, struct pw_block_shape);
 
 struct pw_block_lines {
@@ -240,7 +241,7 @@ PW_GLOBAL int pw_block_match_v4(const struct pw_addr *addr, __u32 hint,
   return walk.best.action;
 }
 
-/* `hint`: enum pw_v6_flag. */
+/* `hint`: enum pw_v6_hint. */
 PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
                                 struct pw_block_entry *out) {
   const struct pw_block_shape *shape = pw_shape();
@@ -265,34 +266,32 @@ PW_INLINE __u32 pw_v4_hint(__u32 host) {
   return word ? (*word >> PW_V4_HINT_SHIFT(host)) & 3 : 0;
 }
 
-/* Which parts of the IPv6 tables may hold something for `addr`: enum pw_v6_flag. */
+/* The bit `bit` of one of the IPv6 bitmaps. */
+#define PW_BIT_IN(map, bit)                                  \
+  ({                                                         \
+    const __u32 index_ = (bit) / 64;                         \
+    const __u64 *word_ = bpf_map_lookup_elem(&map, &index_); \
+    word_ ? (*word_ >> ((bit) % 64)) & 1 : 0;                \
+  })
+
 PW_INLINE __u32 pw_v6_hint(const struct pw_addr *addr) {
-  const struct pw_block_shape *shape = pw_shape();
   __u64 half[2];
-  if (!shape) return 0;
-  const __u64 flags = shape->v6_flags, seed = shape->hash_seed;
-  __u32 hint = flags & PW_V6_SHORT;
   pw_copy_addr(half, addr);
-  if (flags & PW_V6_NEAR) {
-    const __u64 bit = PW_V6_NEAR_BIT(half[0], seed);
-    const __u32 index = bit / 64;
-    const __u64 *word = bpf_map_lookup_elem(&pw_block_near, &index);
-    if (word && (*word >> (bit % 64)) & 1) hint |= PW_V6_NEAR;
-  }
-  if (flags & PW_V6_FAR) {
-    const __u64 bit = PW_V6_FAR_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull), seed);
-    const __u32 index = bit / 64;
-    const __u64 *word = bpf_map_lookup_elem(&pw_block_far, &index);
-    if (word && (*word >> (bit % 64)) & 1) hint |= PW_V6_FAR;
-  }
-  return hint;
+  const __u64 near = PW_V6_NEAR_BIT(half[0]);
+  const __u64 far = PW_V6_FAR_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
+  const __u64 top = bpf_be64_to_cpu(half[0]) >> 48;
+  return PW_BIT_IN(pw_block_near, near) * PW_V6_NEAR | PW_BIT_IN(pw_block_far, far) * PW_V6_FAR |
+         PW_BIT_IN(pw_block_short, top) * PW_V6_SHORT;
 }
 
-/* The action in force for `addr`; `out` is written only where something may be. */
-PW_INLINE int pw_block_match(const struct pw_addr *addr, __u32 family, struct pw_block_entry *out) {
-  const __u32 hint =
-      family == PW_FAMILY_IPV4 ? pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr))) : pw_v6_hint(addr);
-  if (!hint) return PW_ACTION_NONE;
+/* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
+PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
+  return family == PW_FAMILY_IPV4 ? pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr))) : pw_v6_hint(addr);
+}
+
+/* The action in force for `addr`, and its entry. */
+PW_INLINE int pw_block_match(const struct pw_addr *addr, __u32 family, __u32 hint,
+                             struct pw_block_entry *out) {
   __builtin_memset(out, 0, sizeof(*out)); /* Linux 6.1: a global function's memory is initialised */
   return family == PW_FAMILY_IPV4 ? pw_block_match_v4(addr, hint, out)
                                   : pw_block_match_v6(addr, hint, out);

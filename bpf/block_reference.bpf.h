@@ -73,8 +73,11 @@ static long pw_block_step(__u32 index, void *state) {
   return 0;
 }
 
-/* The action in force for `addr`, and its entry. */
-PW_GLOBAL int pw_block_match(const struct pw_addr *addr, __u32 family, struct pw_block_entry *out) {
+/* Plain tables know nothing in advance. */
+PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) { return 1; }
+
+PW_GLOBAL int pw_reference_match(const struct pw_addr *addr, __u32 family,
+                                 struct pw_block_entry *out) {
   if (!addr || !out) return 0;
   struct pw_block_walk walk = {};
   const struct pw_block_entry *entry;
@@ -95,6 +98,12 @@ PW_GLOBAL int pw_block_match(const struct pw_addr *addr, __u32 family, struct pw
     bpf_loop(128, pw_block_step, &walk, 0);
   *out = walk.best;
   return walk.best.action;
+}
+
+/* The action in force for `addr`, and its entry. */
+PW_INLINE int pw_block_match(const struct pw_addr *addr, __u32 family, __u32 hint,
+                             struct pw_block_entry *out) {
+  return pw_reference_match(addr, family, out);
 }
 
 #endif

@@ -50,13 +50,24 @@ PW_INLINE bool pw_judge_entry(struct pw_run *run, const struct pw_block_entry *e
   }
 }
 
+/* Looks up what the verdict rests on: the port, and whether the source may be in a table. */
+PW_INLINE void pw_recognise(struct pw_run *run) {
+  if (run->pkt.layer == PW_LAYER_TCP) run->port = pw_port_of(run->pkt.dst_port);
+  run->hint = pw_block_hint(&run->pkt.src, run->pkt.family);
+}
+
+/* Most packets: nothing wrong with it, to no port of ours, from a source that no table knows. */
+PW_INLINE bool pw_is_plain(const struct pw_run *run) {
+  return !run->hint && !pw_is_llm(run) && run->pkt.error == PW_PARSE_FINE &&
+         !(run->pkt.fragment & (PW_FRAGMENT_PART | PW_FRAGMENT_LATER));
+}
+
+/* After pw_recognise. True: drop. Sets verdict and tag bits. */
 PW_LOCAL bool pw_judge(struct pw_run *run) {
   struct pw_block_entry entry;
-  if (run->pkt.layer == PW_LAYER_TCP) {
-    run->port = pw_port_of(run->pkt.dst_port);
-    if (pw_is_llm(run)) run->tag_bits |= PW_TAG_LLM_PORT;
-  }
-  if (pw_block_match(&run->pkt.src, run->pkt.family, &entry) && pw_judge_entry(run, &entry))
+  if (pw_is_llm(run)) run->tag_bits |= PW_TAG_LLM_PORT;
+  if (run->hint && pw_block_match(&run->pkt.src, run->pkt.family, run->hint, &entry) &&
+      pw_judge_entry(run, &entry))
     return true;
   const __u8 tcp_part = PW_FRAGMENT_PART | PW_FRAGMENT_TCP;
   return run->cfg->drop_fragments && (run->pkt.fragment & tcp_part) == tcp_part &&

@@ -29,11 +29,15 @@ PW_INLINE const struct pw_settings *pw_get_settings(void) {
   return bpf_map_lookup_elem(&pw_settings, &zero);
 }
 
-PW_INLINE struct pw_port pw_port_of(__be16 port) {
-  __u32 index = bpf_ntohs(port);
+PW_INLINE struct pw_port pw_port_of(__be16 number) {
+  __u32 index = bpf_ntohs(number);
   const struct pw_port *found = bpf_map_lookup_elem(&pw_ports, &index);
-  struct pw_port none = {};
-  return found ? *found : none;
+  struct pw_port port = {};
+  if (found) {
+    port.flags = found->flags;
+    port.service = found->service;
+  }
+  return port;
 }
 
 #endif

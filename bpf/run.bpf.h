@@ -17,7 +17,8 @@ struct pw_run {
   __u8 allowlisted;    /* the allow table saved this packet */
   __u8 limited;        /* the source's entry says RATE_LIMIT */
   __u8 feed_tagged;    /* the source's entry says TAG and comes from a feed */
-  __u8 pad[3];
+  __u8 hint;           /* pw_block_hint of the source */
+  __u8 pad[2];
 };
 
 PW_INLINE bool pw_is_llm(const struct pw_run *run) {

@@ -13,7 +13,8 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 PW_INLINE __u32 pw_look_up_tag(struct __sk_buff *skb, struct pw_run *run) {
   pw_parse(skb, &run->pkt);
   if (run->pkt.layer == PW_LAYER_NONE) return 0;
-  PW_DO(pw_judge(run));
+  pw_recognise(run);
+  if (!pw_is_plain(run)) PW_DO(pw_judge(run));
   return run->tag_bits;
 }
 

@@ -32,14 +32,27 @@ PW_INLINE void pw_count_parse(struct pw_run *run) {
   if (run->pkt.fragment & PW_FRAGMENT_LATER) pw_count_event(run->row, PW_EVENT_FRAGMENT, 1);
 }
 
+/* The usual end of a benign packet, with nothing to look up first. */
+PW_INLINE int pw_leave_plain(const struct pw_run *run) {
+  run->row->packets[PW_VERDICT_PASS]
+                   [run->pkt.family == PW_FAMILY_IPV4 ? PW_FAMILY_IPV4 : PW_FAMILY_IPV6]++;
+  run->row->bytes[PW_VERDICT_PASS] += run->pkt.frame_len;
+  return XDP_PASS;
+}
+
 SEC("xdp.frags")
 int pw_xdp(struct xdp_md *ctx) {
   struct pw_run run = {};
-  run.cfg = pw_get_settings();
   run.row = pw_counter_row();
-  if (!run.cfg || !run.row) return XDP_PASS;
+  if (!run.row) return XDP_PASS;
   pw_parse(ctx, &run.pkt);
   PW_AFTER_PARSE(&run.pkt);
+  if (run.pkt.layer != PW_LAYER_NONE) {
+    pw_recognise(&run);
+    if (pw_is_plain(&run)) return pw_leave_plain(&run);
+  }
+  run.cfg = pw_get_settings();
+  if (!run.cfg) return XDP_PASS;
   pw_count_parse(&run);
   if (run.pkt.layer == PW_LAYER_NONE) return pw_leave(&run, XDP_PASS);
 

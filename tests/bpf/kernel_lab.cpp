@@ -13,19 +13,6 @@
 namespace probewall::test {
 namespace {
 
-/// Sizes as a loader would set them, small.
-void set_sizes(bpf_object* object, const LabOptions& options) {
-  const auto size = [&](const char* name, std::uint32_t entries) {
-    if (auto* map = bpf_object__find_map_by_name(object, name))
-      bpf_map__set_max_entries(map, entries);
-  };
-  size("pw_block_prefix", prefix_hash_entries(options.block_entries));
-  size("pw_flows", options.flows);
-  size("pw_sources", 1024);
-  size("pw_rings", options.rings);
-  size("pw_need_wake", options.rings);
-}
-
 template <typename Skeleton>
 Owned<Skeleton> load(const std::string& pin_root, const LabOptions& options,
                      const std::function<void(Skeleton&)>& before) {
@@ -63,8 +50,13 @@ KernelLab::KernelLab(const LabOptions& options) : objects_{std::make_unique<Obje
     objects_->open_rings();
   }
   attach_to_lo();
-  auto table =
-      BlockTable::open(pin_directory_, false, {options.block_entries, options.block_entries});
+  reopen_blocks();
+}
+
+void KernelLab::reopen_blocks() {
+  const auto entries = objects_->options.block_entries;
+  blocks_.reset();
+  auto table = BlockTable::open(pin_directory_, false, {entries, entries});
   must(table.has_value(), table ? "" : table.error().message);
   blocks_ = std::move(*table);
 }
@@ -83,7 +75,9 @@ void KernelLab::attach_to_lo() {
 int KernelLab::xdp_fd() const { return bpf_program__fd(objects_->xdp->progs.pw_xdp); }
 int KernelLab::tc_in_fd() const { return bpf_program__fd(objects_->in->progs.pw_tc_in); }
 
-XdpResult KernelLab::xdp(const Frame& frame) {
+XdpResult KernelLab::xdp(const Frame& frame) { return run_xdp(xdp_fd(), frame); }
+
+XdpResult run_xdp(int fd, const Frame& frame) {
   // The answer starts with the metadata, so there has to be room for it.
   Frame out(frame.size() + 256);
   xdp_md context{};
@@ -99,7 +93,7 @@ XdpResult KernelLab::xdp(const Frame& frame) {
   run.ctx_out = &context_out;
   run.ctx_size_out = sizeof context_out;
   run.repeat = 1;
-  must(bpf_prog_test_run_opts(xdp_fd(), &run) == 0, "test run of pw_xdp");
+  must(bpf_prog_test_run_opts(fd, &run) == 0, "test run of an XDP program");
   XdpResult result{run.retval, std::nullopt};
   if (context_out.data - context_out.data_meta >= 8) {
     std::array<std::uint32_t, 2> meta{};

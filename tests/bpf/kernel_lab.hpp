@@ -44,6 +44,9 @@ struct XdpResult {
   std::optional<std::uint32_t> tag_bits;  ///< from the metadata, if there is any
 };
 
+/// One test run of the XDP program `fd`.
+XdpResult run_xdp(int fd, const Frame& frame);
+
 class KernelLab {
  public:
   explicit KernelLab(const LabOptions& options = {});
@@ -66,6 +69,8 @@ class KernelLab {
   void block(const std::string& prefix, std::uint8_t action, std::uint8_t origin,
              std::uint32_t expires_s = PW_NEVER_EXPIRES, std::uint8_t tag_bits = 0);
   BlockTable& blocks() { return *blocks_; }
+  /// Opens the block tables anew, as the next daemon does.
+  void reopen_blocks();
 
   /// Sum over CPUs of the lab's interface slot.
   pw_counters counters() const;

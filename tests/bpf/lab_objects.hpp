@@ -36,6 +36,21 @@ std::optional<Value> look_up(int fd, const Key& key) {
   return value;
 }
 
+/// Sizes as a loader would set them, small.
+inline void set_sizes(bpf_object* object, const LabOptions& options) {
+  const auto size = [&](const char* name, std::uint32_t entries) {
+    if (auto* map = bpf_object__find_map_by_name(object, name))
+      bpf_map__set_max_entries(map, entries);
+  };
+  size("pw_block_prefix", prefix_hash_entries(options.block_entries));
+  for (const char* name : {"pw_block_v4", "pw_block_v6", "pw_block_lpm4", "pw_block_lpm6"})
+    size(name, options.block_entries);  // the reference's
+  size("pw_flows", options.flows);
+  size("pw_sources", 1024);
+  size("pw_rings", options.rings);
+  size("pw_need_wake", options.rings);
+}
+
 struct KernelLab::Objects {
   static inline int loaded = 0;
   int number = loaded++;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/block_ledger.hpp"
 
+#include <cerrno>
+
 #include "daemon/guard_policy.hpp"
 
 namespace probewall {
@@ -87,8 +89,24 @@ Result<std::vector<BlockRecord>> BlockLedger::snapshot(std::uint32_t now_s) cons
   return records;
 }
 
+Result<void> BlockLedger::put_feed(const std::map<IpPrefix, pw_block_entry>& wanted,
+                                   std::uint32_t now_s) {
+  for (const auto& [prefix, entry] : wanted) {
+    const auto there = table_->get(prefix);
+    if (!there) return tl::unexpected(there.error());
+    if (*there && (*there)->origin != PW_ORIGIN_FEED && in_force(**there, now_s)) continue;
+    if (auto written = put(prefix, entry); !written) return written;
+  }
+  return {};
+}
+
 Result<void> BlockLedger::set_feed(const std::map<IpPrefix, pw_block_entry>& wanted,
                                    std::uint32_t now_s) {
+  // The new entries first: an address that a prefix covered and that is now listed by itself, or
+  // the other way round, is blocked all the time. Only a table without room for both has to make
+  // room first.
+  const auto added = put_feed(wanted, now_s);
+  if (!added && added.error().errno_value != ENOSPC) return added;
   std::vector<IpPrefix> stale;
   auto walked = table_->for_each([&](const BlockRecord& record) {
     if (record.entry.origin == PW_ORIGIN_FEED && !wanted.contains(record.prefix)) {
@@ -100,11 +118,8 @@ Result<void> BlockLedger::set_feed(const std::map<IpPrefix, pw_block_entry>& wan
   for (const auto& prefix : stale) {
     if (const auto gone = remove(prefix); !gone) return tl::unexpected(gone.error());
   }
-  for (const auto& [prefix, entry] : wanted) {
-    const auto there = table_->get(prefix);
-    if (!there) return tl::unexpected(there.error());
-    if (*there && (*there)->origin != PW_ORIGIN_FEED && in_force(**there, now_s)) continue;
-    if (auto written = put(prefix, entry); !written) return written;
+  if (!added) {
+    if (auto again = put_feed(wanted, now_s); !again) return again;
   }
   feed_ = wanted;
   return {};

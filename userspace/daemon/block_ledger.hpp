@@ -42,10 +42,12 @@ class BlockLedger {
 
   /// Makes `wanted` the built-in feed's entries: puts them, removes feed entries that are not in
   /// it. An entry of another origin in force stays and is followed by the feed's when it runs out.
+  /// What the feed covered before and covers now stays blocked throughout.
   Result<void> set_feed(const std::map<IpPrefix, pw_block_entry>& wanted, std::uint32_t now_s);
 
  private:
   explicit BlockLedger(BlockTable& table) : table_(&table) {}
+  Result<void> put_feed(const std::map<IpPrefix, pw_block_entry>& wanted, std::uint32_t now_s);
 
   BlockTable* table_;
   ExpiryQueue expiry_;

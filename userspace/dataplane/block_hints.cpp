@@ -21,7 +21,7 @@ void set_bit(__u64* words, std::uint64_t bit, bool on) {
   store(word, on ? word | mask : word & ~mask);
 }
 
-/// First 8 bytes as the kernel loads them; `bits` 32 clears the rest.
+/// The first 8 bytes as the kernel loads them; `bits` 32 clears the rest.
 std::uint64_t leading(const IpAddress& a, unsigned bits) {
   std::uint64_t hi = 0;
   std::memcpy(&hi, a.bytes.data(), bits / 8);
@@ -70,41 +70,40 @@ void BlockHints::count_length(const IpPrefix& prefix, bool add) {
   store(word, count > 0 ? word | bit : word & ~bit);
 }
 
-void BlockHints::set_v6_flag(std::uint64_t flag, bool on) {
-  auto& flags = memory_.shape->v6_flags;
-  store(flags, on ? flags | flag : flags & ~flag);
+/// One bit per /16: prefixes shorter than that take several.
+void BlockHints::add_v6_short(const IpPrefix& prefix, bool add) {
+  const std::uint32_t first = prefix.address.bytes[0] * 256u + prefix.address.bytes[1];
+  const std::uint32_t count = prefix.length >= 16 ? 1 : 1u << (16 - prefix.length);
+  for (std::uint32_t bit = first; bit < first + count; ++bit) {
+    if (add ? count_up(short_, bit) : count_down(short_, bit)) set_bit(memory_.top, bit, add);
+  }
 }
 
 void BlockHints::add(const IpPrefix& prefix) {
   count_length(prefix, true);
   if (prefix.is_v4()) return add_v4(prefix);
-  const auto seed = memory_.shape->hash_seed;
   if (prefix.length >= 64) {
-    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64), seed);
+    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64));
     if (count_up(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, true);
-    if (++near_total_ == 1) set_v6_flag(PW_V6_NEAR, true);
   } else if (prefix.length >= 32) {
-    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32), seed);
+    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32));
     if (count_up(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, true);
-    if (++far_total_ == 1) set_v6_flag(PW_V6_FAR, true);
-  } else if (++short_total_ == 1) {
-    set_v6_flag(PW_V6_SHORT, true);
+  } else {
+    add_v6_short(prefix, true);
   }
 }
 
 void BlockHints::drop(const IpPrefix& prefix) {
   if (prefix.is_v4()) {
     drop_v4(prefix);
-  } else if (const auto seed = memory_.shape->hash_seed; prefix.length >= 64) {
-    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64), seed);
+  } else if (prefix.length >= 64) {
+    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64));
     if (count_down(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, false);
-    if (--near_total_ == 0) set_v6_flag(PW_V6_NEAR, false);
   } else if (prefix.length >= 32) {
-    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32), seed);
+    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32));
     if (count_down(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, false);
-    if (--far_total_ == 0) set_v6_flag(PW_V6_FAR, false);
-  } else if (--short_total_ == 0) {
-    set_v6_flag(PW_V6_SHORT, false);
+  } else {
+    add_v6_short(prefix, false);
   }
   count_length(prefix, false);
 }

@@ -19,6 +19,7 @@ struct HintMemory {
   __u64* v4 = nullptr;    ///< PW_V4_HINT_WORDS
   __u64* near = nullptr;  ///< PW_V6_NEAR_BITS / 64
   __u64* far = nullptr;   ///< PW_V6_FAR_BITS / 64
+  __u64* top = nullptr;   ///< PW_V6_SHORT_BITS / 64
   pw_block_shape* shape = nullptr;
 };
 
@@ -43,16 +44,15 @@ class BlockHints {
   /// Does a prefix of at most `length` (0..24) bits other than itself cover this /24?
   bool covered_v4(std::uint32_t net24, unsigned length) const;
   void set_v4(std::uint32_t net24, __u64 hint, bool on);
-  void set_v6_flag(std::uint64_t flag, bool on);
+  void add_v6_short(const IpPrefix& prefix, bool add);
 
   HintMemory memory_;
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> v4_singles_;  ///< by address >> 8
   std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< likewise: prefixes /25 to /31
   std::array<std::set<std::uint32_t>, 25> v4_wide_;  ///< by length 0..24: network >> 8
-  boost::unordered_flat_map<std::uint32_t, std::uint32_t> near_, far_;  ///< by bit
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> near_, far_, short_;  ///< by bit
   std::array<std::uint32_t, 33> v4_lengths_{};
   std::array<std::uint32_t, 129> v6_lengths_{};
-  std::uint64_t near_total_ = 0, far_total_ = 0, short_total_ = 0;
 };
 
 }  // namespace probewall

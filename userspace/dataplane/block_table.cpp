@@ -43,7 +43,7 @@ tl::unexpected<Error> full(const IpPrefix& prefix, std::uint32_t limit, const ch
 }  // namespace
 
 struct BlockTable::State {
-  MappedMap<__u64> v4_hints, near, far;
+  MappedMap<__u64> v4_hints, near, far, top;
   MappedMap<pw_block_shape> shape;
   UniqueFd outer4, outer6;
   std::optional<PrefixHash> prefixes;
@@ -61,7 +61,9 @@ struct BlockTable::State {
   template <typename Visit>
   Result<void> walk(Visit visit) const;
 
-  HintMemory hint_memory() const { return {v4_hints.get(), near.get(), far.get(), shape.get()}; }
+  HintMemory hint_memory() const {
+    return {v4_hints.get(), near.get(), far.get(), top.get(), shape.get()};
+  }
   std::uint64_t& count_of(const IpPrefix& p) {
     return prefix_count[p.is_v4() ? PW_FAMILY_IPV4 : PW_FAMILY_IPV6];
   }
@@ -99,6 +101,7 @@ Result<void> BlockTable::State::open_maps(const std::string& directory) {
        {take(v4_hints, map_pinned<__u64>(directory, "pw_block_hints", read_only)),
         take(near, map_pinned<__u64>(directory, "pw_block_near", read_only)),
         take(far, map_pinned<__u64>(directory, "pw_block_far", read_only)),
+        take(top, map_pinned<__u64>(directory, "pw_block_short", read_only)),
         take(shape, map_pinned<pw_block_shape>(directory, "pw_block_shape", read_only)),
         take(outer4, open_pinned(directory, "pw_block_ip4")),
         take(outer6, open_pinned(directory, "pw_block_ip6")),
@@ -142,9 +145,9 @@ Result<void> BlockTable::State::open_singles() {
 /// get to, and clears those it left behind, without a moment in which a valid one is missing.
 Result<void> BlockTable::State::index() {
   std::vector<__u64> own_v4(v4_hints.entries()), own_near(near.entries()), own_far(far.entries());
+  std::vector<__u64> own_top(top.entries());
   pw_block_shape own{};
-  own.hash_seed = shape.get()->hash_seed;
-  hints.emplace(HintMemory{own_v4.data(), own_near.data(), own_far.data(), &own});
+  hints.emplace(HintMemory{own_v4.data(), own_near.data(), own_far.data(), own_top.data(), &own});
   hints->reserve(v4->size(), v6->size());
   auto walked = walk([&](const IpPrefix& p, const pw_block_entry&) {
     hints->add(p);
@@ -163,7 +166,7 @@ Result<void> BlockTable::State::index() {
   publish(own_v4, v4_hints.get());
   publish(own_near, near.get());
   publish(own_far, far.get());
-  store_word(s->v6_flags, own.v6_flags);
+  publish(own_top, top.get());
   hints->move_to(hint_memory());
   if (auto fits = v4->fit(); !fits) return fits;
   return v6->fit();

@@ -22,28 +22,28 @@ enum pw_v4_hint { PW_V4_PREFIX = 1, PW_V4_SINGLE = 2 }; /* or-ed; 0: nothing in 
 #define PW_V4_HINT_WORD(addr) ((addr) >> 13) /* addr: host order */
 #define PW_V4_HINT_SHIFT(addr) ((((addr) >> 8) & 31) * 2)
 
-/* pw_block_near, pw_block_far: mmapable ARRAYs of u64, one bit per hash value. Near: of the first
- * 64 bits of single addresses and of prefixes of /64 and longer. Far: of the first 32 bits of
- * prefixes /32 to /63. `hi`: the address's first 8 bytes as they lie in memory, for far with the
- * last four cleared. */
+/* IPv6: mmapable ARRAYs of u64. pw_block_near and pw_block_far, one bit per hash value: of the
+ * first 64 bits of single addresses and of prefixes of /64 and longer; of the first 32 bits of
+ * prefixes /32 to /63. pw_block_short, one bit per /16: prefixes shorter than /32. `hi`: the
+ * address's first 8 bytes as they lie in memory, for far with the last four cleared. The hashes
+ * have no secret: who collides with a bit makes us look further, which is what a blocked source
+ * costs anyway. */
+enum pw_v6_hint { PW_V6_NEAR = 1, PW_V6_FAR = 2, PW_V6_SHORT = 4 }; /* or-ed */
 #define PW_V6_NEAR_BITS (1u << 26)
 #define PW_V6_FAR_BITS (1u << 24)
-#define PW_V6_NEAR_BIT(hi, seed) (pw_block_mix(hi, seed) >> 38) /* 64 - 26 */
-#define PW_V6_FAR_BIT(hi, seed) (pw_block_mix(hi, seed) >> 40)  /* 64 - 24 */
+#define PW_V6_SHORT_BITS (1u << 16)
+#define PW_BLOCK_ODD 0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
+                                            */
+#define PW_V6_NEAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 38) /* 64 - 26 */
+#define PW_V6_FAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 40)  /* 64 - 24 */
 
 struct pw_block_shape { /* pw_block_shape: mmapable ARRAY[1] */
   __u64 v4_lengths;     /* bit n: some IPv4 /n is in pw_block_prefix; n = 0..31 */
   __u64 v6_lengths[2];  /* likewise, n = 0..127 */
-  __u64 v6_flags;       /* enum pw_v6_flag */
   __u64 hash_seed;      /* secret, drawn when the tables are made */
-  __u64 pad[3];
+  __u64 pad[4];
 };
 PW_ASSERT_SIZE(struct pw_block_shape, 64);
-enum pw_v6_flag {
-  PW_V6_NEAR = 1, /* some near bit is set */
-  PW_V6_FAR = 2,  /* some far bit is set */
-  PW_V6_SHORT = 4 /* a prefix shorter than /32 exists: always look at lengths below 32 */
-};
 
 /* ---- single addresses ---------------------------------------------------------------------- */
 
@@ -114,7 +114,7 @@ PW_ASSERT_SIZE(struct pw_prefix_key, 24);
 /* ---- hash: the same in both compilers -------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) __u64 pw_block_mix(__u64 x, __u64 seed) {
-  x = (x ^ seed) * 0x9e3779b97f4a7c15ull;
+  x = (x ^ seed) * PW_BLOCK_ODD;
   x ^= x >> 32;
   x = (x + seed) * 0xbf58476d1ce4e5b9ull;
   return x ^ (x >> 29);
