@@ -93,7 +93,7 @@ def measure(figures, quick, say, seconds=60):
         processors = usage.processors()
         usage.ended.set()
         usage.join()
-        _record(figures, wall, usage, processors, sent / seconds, quiet, chats)
+        _record(figures, wall, usage, processors, sent, seconds, quiet, chats)
         _check(wall, usage, processors, chats, lab)
         wall.stop()
         wall.cli("detach")
@@ -111,8 +111,8 @@ def _chat_until(lab, generator):
     return total
 
 
-def _record(figures, wall, usage, processors, offered, quiet, chats):
-    figures.add("flood_offered", "Mpackets/s", offered / 1e6)
+def _record(figures, wall, usage, processors, sent, seconds, quiet, chats):
+    figures.add("flood_offered", "Mpackets/s", sent / seconds / 1e6)
     figures.add("flood_dropped_packets", "packets", wall.dropped())
     figures.add("flood_chats_asked", "requests", chats["asked"])
     figures.add("flood_chats_answered", "requests", chats["answered"])
@@ -123,6 +123,9 @@ def _record(figures, wall, usage, processors, offered, quiet, chats):
     for event, meaning in COUNTED.items():
         figures.add("flood_" + event, "packets", wall.metric("probewall_kernel_events_total", event=event))
         figures.note("flood_%s: %s." % (event, meaning))
+    seen = wall.dropped() + sum(wall.metric("probewall_kernel_events_total", event=event) for event in ("unproven", "llm_syn"))
+    figures.add("flood_lost_before_the_filter", "packets", max(0, sent - seen))
+    figures.note("flood_lost_before_the_filter: sent, and neither dropped nor counted as SYN or as unproven payload: the veth's ring was full.")
     figures.add("flood_records_lost", "records", wall.metric("probewall_ring_lost_total"))
     figures.add("flood_unusable_bytes", "bytes", wall.metric("probewall_loss_total", what="unproven_bytes"))
 
