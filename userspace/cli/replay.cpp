@@ -142,9 +142,9 @@ PipelineConfig replay_pipeline_config(const Config& c) {
   p.max_flows = c.memory.max_flows;
   p.max_sources = c.memory.max_sources;
   p.ipv6_prefix = c.block.ipv6_prefix;
-  p.rate_requests = c.rate.requests;
-  p.rate_burst = c.rate.burst;
   p.require_proof = c.require_proof;
+  p.policy.rate_requests = c.rate.requests;
+  p.policy.rate_burst = c.rate.burst;
   p.policy.enforce = c.mode == Mode::kEnforce;
   p.policy.threshold = c.block.threshold;
   p.policy.first_ban = c.block.first;

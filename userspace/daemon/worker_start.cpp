@@ -204,6 +204,8 @@ PolicyConfig Worker::policy_config(const Config& config) const {
   p.factor = config.block.factor;
   p.max_ban = config.block.max;
   p.require_proof = config.require_proof;
+  p.rate_requests = config.rate.requests;
+  p.rate_burst = config.rate.burst;
   return p;
 }
 
@@ -217,8 +219,6 @@ PipelineConfig Worker::pipeline_config(unsigned thread) const {
   p.max_flows = std::max(1u, c.memory.max_flows / share);
   p.max_sources = std::max(1u, c.memory.max_sources / share);
   p.ipv6_prefix = c.block.ipv6_prefix;
-  p.rate_requests = c.rate.requests;
-  p.rate_burst = c.rate.burst;
   p.require_proof = c.require_proof;
   p.key_hash_secret = secret_;
   p.policy = policy_config(c);
