@@ -435,5 +435,23 @@ TEST(Http2Requests, ConnectionsTogetherHaveABoundAndTheOldestGivesWay) {
   EXPECT_EQ(lab.requests()[0].flow.client_port, ntohs(1000));
 }
 
+TEST(Http2Requests, ThatBeginInOneSegmentArePipelinedWhereverTheyEnd) {
+  FlowLab lab;
+  Http2Bytes peer;
+  const std::string heads =
+      in_order({Http2Bytes::preface(), peer.headers(1, Http2Bytes::post_fields("/a"), 0),
+                peer.headers(3, Http2Bytes::post_fields("/b"), 0)});
+  const std::string bodies = Http2Bytes::data(1, chat("m")) + Http2Bytes::data(3, chat("m"));
+  lab.client(0, heads);
+  lab.wait(std::chrono::milliseconds{1});
+  lab.client(static_cast<std::int64_t>(heads.size()), bodies);
+  lab.wait(std::chrono::milliseconds{1});
+  lab.client(static_cast<std::int64_t>(heads.size() + bodies.size()), peer.get(5, "/c"));
+  ASSERT_EQ(lab.requests().size(), 3u);
+  EXPECT_FALSE(lab.requests()[0].pipelined);
+  EXPECT_TRUE(lab.requests()[1].pipelined);
+  EXPECT_FALSE(lab.requests()[2].pipelined);
+}
+
 }  // namespace
 }  // namespace probewall

@@ -209,8 +209,8 @@ TEST(Pipeline, BansAnAddressAloneAndItsNeighboursNextWhenTheirPrefixMustNotBeBan
 
 PipelineConfig rate_of_one() {
   PipelineConfig config;
-  config.rate_requests = 1;
-  config.rate_burst = 2;
+  config.policy.rate_requests = 1;
+  config.policy.rate_burst = 2;
   return config;
 }
 
@@ -229,6 +229,22 @@ TEST(Pipeline, RateLimitsASourceThatPipelinesMoreThanItsRate) {
   p.lab.now += std::chrono::minutes{2};
   p.exchange(1001, segment);
   EXPECT_EQ(p.sink.decisions.size(), 2u) << "and again when it goes on after that";
+}
+
+TEST(Pipeline, TakesANewRateWhileRunning) {
+  PipelineLab p(rate_of_one());
+  const std::string five = request_of("curl") + request_of("curl") + request_of("curl") +
+                           request_of("curl") + request_of("curl");
+  PolicyConfig policy = rate_of_one().policy;
+  policy.rate_burst = 10;
+  p.pipeline.set_policy(policy);
+  p.exchange(1000, five);
+  EXPECT_TRUE(p.sink.decisions.empty());
+  policy.rate_burst = 2;
+  p.pipeline.set_policy(policy);
+  p.lab.now += std::chrono::minutes{1};
+  p.exchange(1001, five);
+  EXPECT_EQ(p.sink.decisions.size(), 1u);
 }
 
 TEST(Pipeline, LeavesTheRateOfSingleRequestsToTheKernel) {

@@ -38,7 +38,7 @@ struct Request {
   bool after_gap = false;   ///< first request after uncaptured bytes
   bool decoy = false;       ///< sent to a decoy port
   bool over_limit = false;  ///< its announced body is larger than limits.body_bytes
-  bool pipelined = false;   ///< began in the packet that ended the request before it
+  bool pipelined = false;   ///< began in the packet that began or ended the one before it
   std::uint32_t index_on_flow = 0;  ///< 0 for the first request of its connection
   std::uint8_t service = 0;         ///< enum pw_service of the port, for metrics
 };

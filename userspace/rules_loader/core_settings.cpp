@@ -11,6 +11,8 @@ PolicyConfig policy_settings(const Config& c) {
   p.factor = c.block.factor;
   p.max_ban = c.block.max;
   p.require_proof = c.require_proof;
+  p.rate_requests = c.rate.requests;
+  p.rate_burst = c.rate.burst;
   return p;
 }
 
@@ -29,8 +31,6 @@ PipelineConfig core_settings(const Config& c) {
   p.max_flows = c.memory.max_flows;
   p.max_sources = c.memory.max_sources;
   p.ipv6_prefix = c.block.ipv6_prefix;
-  p.rate_requests = c.rate.requests;
-  p.rate_burst = c.rate.burst;
   p.require_proof = c.require_proof;
   p.inside = inside_of(c);
   p.policy = policy_settings(c);

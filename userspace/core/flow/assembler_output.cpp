@@ -49,7 +49,10 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.after_gap = draft.after_gap;
   r.decoy = flow.decoy;
   r.index_on_flow = flow.requests++;
-  r.pipelined = r.index_on_flow > 0 && draft.first_time == flow.last_end;
+  // HTTP/2 requests may begin in one segment and all end in later ones.
+  r.pipelined = r.index_on_flow > 0 &&
+                (draft.first_time == flow.last_end || draft.first_time == flow.last_begin);
+  flow.last_begin = draft.first_time;
   flow.last_end = draft.time;
   r.service = flow.service;
   flow.want_grant = true;

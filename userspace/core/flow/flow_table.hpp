@@ -64,7 +64,8 @@ struct Flow {
   std::uint8_t ack_count = 0;
 
   Timestamp last_time{};
-  Timestamp last_end{};  ///< packet that ended the request before
+  Timestamp last_begin{};  ///< packet that began the request before
+  Timestamp last_end{};    ///< packet that ended it
   Timestamp ready_since{};
   RequestStream stream;
   ReadyBuffer ready;

@@ -49,7 +49,8 @@ class Pipeline::Impl final : public AssemblerSink {
         sink_(sink),
         sources_(rules_, policy_config_, config.max_sources),
         policy_(policy_config_),
-        rate_(config.rate_requests, config.rate_burst, std::min(kRateSources, config.max_sources)),
+        rate_(config.policy.rate_requests, config.policy.rate_burst,
+              std::min(kRateSources, config.max_sources)),
         recent_(kRecentRequests),
         assembler_(assembler_config(config), *this) {
     servers_.set_inside(config.inside);
@@ -199,6 +200,7 @@ void Pipeline::set_rules(std::shared_ptr<const RuleSet> rules) {
 void Pipeline::set_policy(const PolicyConfig& policy) {
   impl_->policy_config_.threshold = policy.threshold;
   impl_->policy_.reconfigure(policy);
+  impl_->rate_.set_limits(policy.rate_requests, policy.rate_burst);
 }
 
 void Pipeline::set_inside(const std::vector<IpPrefix>& inside) {

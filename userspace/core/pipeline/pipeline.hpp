@@ -26,8 +26,6 @@ struct PipelineConfig {
   std::uint32_t max_flows = 65536;
   std::uint32_t max_sources = 1u << 18;
   unsigned ipv6_prefix = 64;
-  std::uint32_t rate_requests = 0;  ///< per source and second; 0: no limit
-  std::uint32_t rate_burst = 1;
   bool require_proof = true;
   std::array<std::uint8_t, 16> key_hash_secret{};  ///< keys the hash of API keys
   std::vector<IpPrefix> inside;  ///< whose use without a key is no exposure of a server

@@ -22,7 +22,9 @@ struct PolicyConfig {
   Duration max_ban = std::chrono::hours{24 * 30};
   Duration score_half_life = std::chrono::hours{1};
   bool require_proof = true;
-  std::uint64_t id_seed = 0;             ///< makes decision ids of several workers or runs differ
+  std::uint64_t id_seed = 0;        ///< makes decision ids of several workers or runs differ
+  std::uint32_t rate_requests = 0;  ///< per source and second; 0: no limit
+  std::uint32_t rate_burst = 1;
   std::uint32_t max_history = 1u << 17;  ///< sources whose bans are remembered; oldest out first
 };
 

@@ -6,9 +6,14 @@
 namespace probewall {
 
 RequestRate::RequestRate(std::uint32_t per_second, std::uint32_t burst, std::uint32_t max_sources)
-    : per_second_(per_second),
-      burst_(std::max(burst, 1u)),
-      max_sources_(std::max(max_sources, 1u)) {}
+    : max_sources_(std::max(max_sources, 1u)) {
+  set_limits(per_second, burst);
+}
+
+void RequestRate::set_limits(std::uint32_t per_second, std::uint32_t burst) {
+  per_second_ = per_second;
+  burst_ = std::max(burst, 1u);
+}
 
 bool RequestRate::exceeded(const IpPrefix& source, Timestamp time, bool unseen) {
   if (per_second_ == 0) return false;

@@ -19,6 +19,9 @@ class RequestRate {
   /// `per_second` 0: no limit. A source may send `burst` at once.
   RequestRate(std::uint32_t per_second, std::uint32_t burst, std::uint32_t max_sources);
 
+  /// For requests from now on. A source keeps what it has left, up to the new burst.
+  void set_limits(std::uint32_t per_second, std::uint32_t burst);
+
   /// Counts a proven request. `unseen`: the kernel took no token for it. True when such a request
   /// is over the limit, at most once in kLimitedFor for a source. A source is remembered from its
   /// first unseen request on, so ordinary clients cost nothing.
@@ -33,7 +36,7 @@ class RequestRate {
   void refill(Bucket& bucket, Timestamp time) const;
   void make_room(Timestamp time);
 
-  double per_second_, burst_;
+  double per_second_ = 0, burst_ = 1;
   std::size_t max_sources_;
   Timestamp swept_{};
   boost::unordered_flat_map<IpPrefix, Bucket, std::hash<IpPrefix>> buckets_;
