@@ -73,10 +73,17 @@ class Upkeep(LabCase):
     def test_commands_do_not_work_on_the_tables_behind_a_running_daemon(self):
         wall = self.wall()
         wall.cli("bans", "add", SCANNER4)
-        for command in (["bans", "del", SCANNER4], ["bans", "flush"], ["bans", "list"], ["status"], ["detach"]):
-            done = self.lab.run("gateway", [BIN / "probewall", "--config", wall.config, "--socket", "/nonexistent/control.sock",
-                                            *command], check=False)
+
+        def elsewhere(command):
+            return self.lab.run("gateway", [BIN / "probewall", "--config", wall.config, "--socket",
+                                            "/nonexistent/control.sock", *command], check=False)
+        for command in (["bans", "del", SCANNER4], ["bans", "flush"], ["detach"]):
+            done = elsewhere(command)
             self.assertEqual(done.returncode, UNREACHABLE, command)
+            self.assertIn("probewalld runs on the pins in", done.stderr)
+        for command in (["bans", "list"], ["status"], ["why", SCANNER4]):
+            done = elsewhere(command)
+            self.assertEqual(done.returncode, 0, command)
             self.assertIn("probewalld runs on the pins in", done.stderr)
         self.assertTrue(self.blocked())
 

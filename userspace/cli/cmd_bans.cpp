@@ -34,11 +34,11 @@ Result<void> each_ban(const Context& context, const std::function<void(const Jso
   for (bool first = true;; first = false) {
     auto body = context.api().get(target);
     if (!body && first) {
-      const auto pins = take_pins(context, body.error());
-      if (!pins) return tl::unexpected(pins.error());
+      const auto words = may_read_pins(context, body.error());
+      if (!words) return tl::unexpected(words.error());
       const auto pinned = offline_bans(context.config_or_default());
       if (!pinned) return tl::unexpected(body.error());
-      notice(kDead);
+      notice(*words);
       body = to_json(*pinned);
     }
     if (!body) return tl::unexpected(body.error());

@@ -81,12 +81,12 @@ int show(const Context& context, const std::string& body) {
 int status(const Context& context) {
   const auto body = context.api().get("/v1/status");
   if (body) return show(context, *body);
-  const auto pins = take_pins(context, body.error());
-  if (!pins) return report(pins.error());
+  const auto words = may_read_pins(context, body.error());
+  if (!words) return report(words.error());
   const auto pinned = offline_status(context.config_or_default());
   // Without pinned state there is nothing to tell but that the daemon is not there.
   if (!pinned) return report(body.error());
-  notice("probewalld is not running; this is the kernel's pinned state");
+  notice(*words);
   return show(context, to_json(*pinned));
 }
 

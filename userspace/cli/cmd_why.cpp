@@ -127,11 +127,11 @@ int why(const Context& context, const std::string& ip_text) {
                    ExitStatus::kUsage});
   const auto body = context.api().get("/v1/why?ip=" + ip->to_string());
   if (body) return show(context, *body);
-  const auto pins = take_pins(context, body.error());
-  if (!pins) return report(pins.error());
+  const auto words = may_read_pins(context, body.error());
+  if (!words) return report(words.error());
   const auto pinned = offline_why(context.config_or_default(), *ip);
   if (!pinned) return report(body.error());
-  notice("probewalld is not running; this is the kernel's pinned state and the stored decisions");
+  notice(*words + ", with the stored decisions");
   return show(context, to_json(*pinned));
 }
 

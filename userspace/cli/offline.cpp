@@ -81,6 +81,18 @@ ApiBan ban_of(const BlockRecord& block, std::uint32_t now_s,
 
 }  // namespace
 
+Result<std::string> may_read_pins(const Context& context, const Error& unreachable) {
+  if (!is_dead(unreachable) || !is_root()) return tl::unexpected(unreachable);
+  const auto pins = context.config_or_default().paths.pin_directory;
+  const auto lock = lock_pins(pins);
+  if (lock || lock.error().errno_value != EWOULDBLOCK)
+    return "probewalld is not running; this is the kernel's pinned state";
+  return "probewalld runs on the pins in " + pins + " but does not answer behind " +
+         context.control_socket() +
+         " (it or its worker is starting, or --socket is another's); this is the kernel's pinned "
+         "state";
+}
+
 Result<UniqueFd> take_pins(const Context& context, const Error& unreachable) {
   if (!is_dead(unreachable) || !is_root()) return tl::unexpected(unreachable);
   const auto pins = context.config_or_default().paths.pin_directory;

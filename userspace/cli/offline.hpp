@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "cli/context.hpp"
 #include "config/config.hpp"
@@ -13,10 +14,12 @@
 
 namespace probewall::cli {
 
-/// Whether a command that could not reach the daemon may work on the pins itself: `unreachable`
-/// when it hangs, refuses or one is no root; another Error when a daemon runs on these pins all the
-/// same (its socket lies elsewhere, or it is starting), as it would not hear of what is changed.
-/// Keep the lock while working.
+/// Whether a command that could not reach the daemon may show the pinned state: what to say about
+/// that, or `unreachable` when it hangs, refuses or one is no root.
+Result<std::string> may_read_pins(const Context& context, const Error& unreachable);
+/// The same for changing it; another Error when a daemon runs on these pins all the same (its
+/// socket lies elsewhere, or it is starting), as it would not hear of what is changed. Keep the
+/// lock while working.
 Result<UniqueFd> take_pins(const Context& context, const Error& unreachable);
 
 Result<ApiStatus> offline_status(const Config& config);
