@@ -104,7 +104,7 @@ def demo(lab):
     dropped = wall.dropped()
     check("5 more attempts, %d got through; dropped packets: %d -> %d" % (through, before, dropped), through == 0)
 
-    step(6, "Why? Anyone on the gateway can ask:  probewall why %s" % SCANNER4)
+    step(6, "Why? Ask as root, or as a member of the group probewall:  probewall why %s" % SCANNER4)
     why = wall.cli("why", SCANNER4, check=False)
     indent(why.stdout)
     check("`why` answers with exit status 0 (blocked)", why.returncode == 0)

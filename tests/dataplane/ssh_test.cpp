@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include "dataplane/network_watch.hpp"
 #include "dataplane/process.hpp"
 #include "dataplane/traffic.hpp"
+#include "dataplane/unique_fd.hpp"
 
 namespace probewall {
 namespace {
@@ -105,6 +107,9 @@ TEST_F(SshPeers, ValidUserAtThePasswordPromptIsNotFound) {
   const fs::path asked = home / "asked", never = home / "never", script = home / "askpass";
   ASSERT_EQ(mkfifo(asked.c_str(), 0600), 0);
   ASSERT_EQ(mkfifo(never.c_str(), 0600), 0);
+  // `cat` ends with this process, however that ends: ssh does not take its prompt along.
+  const UniqueFd held{open(never.c_str(), O_RDWR | O_CLOEXEC)};
+  ASSERT_TRUE(held);
   std::ofstream{script} << "#!/bin/sh\necho asked >" << asked.string() << "\ncat " << never.string()
                         << "\n";
   fs::permissions(script, fs::perms{0700});

@@ -9,7 +9,6 @@
 #include "config/reload.hpp"
 #include "config/schema.hpp"
 
-
 namespace probewall {
 namespace {
 

@@ -46,6 +46,7 @@ Result<void> Guard::run(const Config& config, LoadConfig load) {
         ExitStatus::kPermission,
         "must be started as root: it loads BPF programs and then gives its rights up itself");
   }
+  if (auto allowed = check_guard_rights(); !allowed) return allowed;
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
   Guard guard{config, std::move(load), std::move(*loop)};
@@ -254,6 +255,11 @@ WorkerBoot Guard::boot() const {
 }
 
 void Guard::describe_start() const {
+  if (identity_.user != config_.user) {
+    log_line("user \"" + config_.user + "\" does not exist: the worker runs as \"" +
+             identity_.user + "\", which other services may share; `useradd --system " +
+             config_.user + "` mends it");
+  }
   for (const auto& r : attached_) {
     log_line(r.interface + ": " + (r.native ? "native" : "generic") + " XDP by " +
              to_string(r.kind) + "; " + r.why);

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "dataplane/libbpf_messages.hpp"
 #include "dataplane/block_table.hpp"
+#include "dataplane/libbpf_messages.hpp"
 #include "dataplane/map_migration.hpp"
 #include "tc_egress.skel.h"
 #include "tc_ingress.skel.h"

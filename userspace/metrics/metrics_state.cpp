@@ -67,9 +67,9 @@ Metrics::State::State(const Options& options)
 }
 
 void Metrics::State::make_core(const Options& options) {
-  llm_packets = one_each(counter("llm_packets_total",
-                                 "Packets with payload to LLM ports, by the port's usual product."),
-                         "service", kServices);
+  llm_packets = one_each(
+      counter("llm_packets_total", "TCP packets to LLM ports, by the port's usual product."),
+      "service", kServices);
   parse_errors =
       one_each(counter("parse_errors_total", "Packets that could not be parsed; they were passed."),
                "layer", kParseLayers);

@@ -32,8 +32,9 @@ enum pw_v6_hint { PW_V6_NEAR = 1, PW_V6_FAR = 2, PW_V6_SHORT = 4 }; /* or-ed */
 #define PW_V6_NEAR_BITS (1u << 26)
 #define PW_V6_FAR_BITS (1u << 24)
 #define PW_V6_SHORT_BITS (1u << 16)
-#define PW_BLOCK_ODD 0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
-                                            */
+#define PW_BLOCK_ODD                                                           \
+  0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
+                         */
 #define PW_V6_NEAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 38) /* 64 - 26 */
 #define PW_V6_FAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 40)  /* 64 - 24 */
 

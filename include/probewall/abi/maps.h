@@ -140,7 +140,8 @@ struct pw_settings {         /* pw_settings: ARRAY[1], written by the guard */
   __u8 llm_scope_only;     /* block.scope = "llm": drop only packets to LLM and decoy ports */
   __u8 drop_fragments;     /* drop TCP fragments */
   __u8 ipv6_source_prefix; /* 64: how sources are told apart for budgets and rings */
-  __u32 enforce_until_s; /* CLOCK_BOOTTIME seconds: as if `enforcing` were 0 from then on; 0: no end */
+  __u32 enforce_until_s; /* CLOCK_BOOTTIME seconds: as if `enforcing` were 0 from then on; 0: no end
+                          */
   __u8 pad[4];           /* zero */
 };
 PW_ASSERT_SIZE(struct pw_settings, 80);
