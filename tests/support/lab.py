@@ -66,7 +66,7 @@ def run(argv, check=True, **kwargs):
     return done
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
@@ -203,7 +203,7 @@ class Lab:
         unless stdout says otherwise."""
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         kwargs["start_new_session"] = True  # as a service manager does: the scheduler groups by session
-        kwargs["preexec_fn"] = None if self.keep else _die_with_parent
+        kwargs["preexec_fn"] = None if self.keep else die_with_parent
         with open(self.dir / ("%s.log" % (log or pathlib.Path(argv[0]).name)), "ab") as out:
             kwargs.setdefault("stdout", out)
             kwargs.setdefault("stderr", kwargs["stdout"])
