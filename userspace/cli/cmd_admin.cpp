@@ -139,7 +139,7 @@ int reload(const Context& context) {
   }
   if (context.json()) {
     const auto quoted = [](std::vector<std::string> keys) {  // our own: nothing to escape
-      for (auto& key : keys) key = '"' + key + '"';
+      for (auto& key : keys) key = fmt::format("\"{}\"", key);
       return fmt::format("[{}]", fmt::join(keys, ","));
     };
     print_line(fmt::format("{{\"rules\":{},\"changed\":{},\"needs_restart\":{}}}", reply->count,

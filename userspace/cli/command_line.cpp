@@ -172,7 +172,7 @@ void collect(const CLI::App& app, const std::vector<std::string>& path,
   for (const auto* sub : subs) {
     auto below = path;
     below.push_back(sub->get_name());
-    collect(*sub, std::move(below), out);
+    collect(*sub, below, out);
   }
 }
 

@@ -61,9 +61,10 @@ const TextCodec kPath{"a path from the root, such as /run/probewall", is_absolut
 const ListCodec<TextCodec> kRuleIds{{"a rule's id", is_rule_id}, 4096};
 
 // A member's name cannot stand in parentheses.
-// NOLINTNEXTLINE(bugprone-macro-parentheses)
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define PW_AT(member) \
   [](auto& c) -> auto& { return c.member; }
+// NOLINTEND(bugprone-macro-parentheses)
 
 std::vector<Field> top_fields() {
   return {

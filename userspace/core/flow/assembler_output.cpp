@@ -66,7 +66,8 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
                        .stream = draft.stream});
   lose(Loss::kResponseUnmatched, flow.answers.take_lost());
   sink_.on_request(std::move(r));
-  body_buffer_ = std::move(r.body_prefix);  // unless the sink took it
+  // What the sink did not take serves the next request.
+  body_buffer_ = std::move(r.body_prefix);  // NOLINT(bugprone-use-after-move)
 }
 
 void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {

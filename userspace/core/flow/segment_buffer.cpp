@@ -96,8 +96,8 @@ bool ReadyBuffer::insert(const Segment& segment, std::uint32_t& lo, std::uint32_
     }
     rest.trim_front(static_cast<std::uint32_t>(n));
   }
-  for (Segment& piece : pieces) put(std::move(piece));
-  if (!rest.bytes().empty()) put(std::move(rest));
+  for (const Segment& piece : pieces) put(piece);
+  if (!rest.bytes().empty()) put(rest);
   return differs;
 }
 

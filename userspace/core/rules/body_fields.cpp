@@ -100,7 +100,8 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
       std::size_t next = at;
       while (next < body.size() && is_blank(body[next])) ++next;
       if (next < body.size() && body[next] == ':') {
-        if (pass_over) read_string(body, at = start, text);
+        std::size_t again = start;
+        if (pass_over) read_string(body, again, text);
         set_name(text, name);
         prose = is_prose(name);
         at = next + 1;

@@ -27,6 +27,7 @@ const std::vector<std::string> kFlagWords{
 template <typename Enum>
 std::vector<std::string> enum_words() {
   std::vector<std::string> words;
+  words.reserve(static_cast<std::size_t>(Enum::kCount));
   for (int i = 0; i < static_cast<int>(Enum::kCount); ++i) {
     words.emplace_back(to_string(static_cast<Enum>(i)));
   }
