@@ -2,6 +2,7 @@
 // What is remembered about one source: a bounded list of values, points per rule, totals, trust.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,7 +28,9 @@ struct RulePoints {
   std::uint32_t fired_ds = 0;
 
   static constexpr double kScale = 64;
-  void set_points(double points) { scaled = static_cast<std::uint16_t>(points * kScale + 0.5); }
+  void set_points(double points) {
+    scaled = static_cast<std::uint16_t>(std::lround(points * kScale));
+  }
   double points() const { return scaled / kScale; }
 };
 
