@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <ctime>
 #include <random>
 #include <thread>
@@ -21,6 +22,9 @@ namespace probewall::test {
 namespace {
 
 constexpr LabOptions kLarge{.block_entries = 1 << 17};
+
+/// Rounds of a long test: an eighth of them where scripts/qemu emulates the processor.
+int rounds(int usual) { return std::getenv("PROBEWALL_EMULATED") ? (usual + 7) / 8 : usual; }
 
 IpPrefix whole(const IpAddress& a) { return IpPrefix::of(a, a.is_v4() ? 32 : 128); }
 
@@ -109,7 +113,7 @@ TEST_F(BlockDifferential, RandomOperationsGiveTheVerdictsOfThePlainTables) {
   Dice dice{20260104};
   const std::uint32_t now = boottime_seconds();
   std::vector<IpPrefix> used;
-  for (int step = 0; step < 12000; ++step) {
+  for (int step = 0; step < rounds(12000); ++step) {
     const auto what = dice.pick(100);
     if (what < 70 || used.empty()) {
       const std::uint32_t expires[] = {PW_NEVER_EXPIRES, now + 100000, now + 100000, now - 10};
@@ -153,6 +157,7 @@ TEST_F(BlockDifferential, FullTablesAgreeOnEveryEntryAndItsNeighbours) {
   EXPECT_GT(lab->blocks().spilled(), 0u);  // else the test reaches one place less than it should
   for (std::size_t i = 0; i < used.size(); i += 2) remove(used[i]);
   lab->reopen_blocks();
+  used.resize(static_cast<std::size_t>(rounds(static_cast<int>(used.size()))));
   for (const auto& prefix : used) {
     ASSERT_NO_FATAL_FAILURE(expect_same_verdict(prefix.address));
     auto neighbour = prefix.address;
@@ -220,9 +225,10 @@ TEST_P(BlockWhileWriting, EntriesInForceAreNeverMissedAndOthersNeverHit) {
   for (const auto& prefix : traffic.fixed) ASSERT_TRUE(table.put(prefix, entry_of(PW_ACTION_DROP)));
   const std::set<IpAddress> known{traffic.sources.begin(), traffic.sources.end()};
   traffic.run([&] {
-    for (int round = 0; round < 3; ++round) {  // grows, spills, reuses slots; shrinks at reopening
+    for (int round = 0; round < rounds(3);
+         ++round) {  // grows, spills, reuses slots; shrinks at reopening
       std::vector<IpPrefix> others;
-      for (int i = 0; i < 20000; ++i) {
+      for (int i = 0; i < rounds(20000); ++i) {
         const auto a = dice.anywhere(GetParam());
         if (!known.contains(a)) others.push_back(whole(a));
         (void)table.put(others.back(), entry_of(PW_ACTION_DROP, boottime_seconds() + 1000));
@@ -266,7 +272,7 @@ TEST_P(BlockWhileWriting, FeedSwapNeverMissesWhatBothVersionsHold) {
   ASSERT_TRUE(ledger);
   ASSERT_TRUE(ledger->set_feed(versions[0], boottime_seconds()));
   traffic.run([&] {
-    for (int i = 1; i <= 20; ++i) {
+    for (int i = 1; i <= rounds(20); ++i) {
       EXPECT_TRUE(ledger->set_feed(versions[i % 2], boottime_seconds()));
     }
   });

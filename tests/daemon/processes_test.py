@@ -58,6 +58,8 @@ class Processes(LabCase):
     def test_operators_reason_survives_worker_and_daemon(self):
         wall = self.wall()
         wall.cli("bans", "add", "198.51.100.99", "--reason", "rude")
+        wait_until(lambda: any(b"rude" in file.read_bytes() for file in (wall.dir / "state").glob("decisions.db*")),
+                   "the reason is stored")  # the worker does that every 20 ms
         worker = self.worker_of(wall)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: len(wall.pids()) == 2 and self.worker_of(wall) != worker
