@@ -105,7 +105,7 @@ Result<void> BlockLedger::set_feed(const std::map<IpPrefix, pw_block_entry>& wan
   // The new entries first: an address that a prefix covered and that is now listed by itself, or
   // the other way round, is blocked all the time. Only a table without room for both has to make
   // room first.
-  const auto added = put_feed(wanted, now_s);
+  auto added = put_feed(wanted, now_s);
   if (!added && added.error().errno_value != ENOSPC) return added;
   std::vector<IpPrefix> stale;
   auto walked = table_->for_each([&](const BlockRecord& record) {

@@ -53,7 +53,8 @@ Result<std::unique_ptr<ConnectionEnder>> ConnectionEnder::start(EventLoop& loop,
   return ender;
 }
 
-void ConnectionEnder::end_source(const IpPrefix& source, ServerPorts ports, OnEnded on_ended) {
+void ConnectionEnder::end_source(const IpPrefix& source, ServerPorts ports,
+                                 const OnEnded& on_ended) {
   auto work = [this, source, ports = std::move(ports), on_ended]() -> Background::Done {
     const auto count = end_connections(dataplane_, source, ports);
     return [on_ended, count] { on_ended(count); };

@@ -30,7 +30,7 @@ class ConnectionEnder {
 
   /// Connections to `ports`: local sockets by SOCK_DESTROY, forwarded flows by a reset towards
   /// their server.
-  void end_source(const IpPrefix& source, ServerPorts ports, OnEnded on_ended);
+  void end_source(const IpPrefix& source, ServerPorts ports, const OnEnded& on_ended);
   /// One connection: the socket of this machine, else a reset when the flow table knows it.
   void end_flow(const pw_flow_key& key);
   std::uint64_t skipped() const { return skipped_; }  ///< not tried: too many were waiting
