@@ -9,6 +9,7 @@
 
 #include "bench/lists.hpp"
 #include "dataplane/block_table.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall::bench {
 

@@ -11,6 +11,7 @@
 
 #include "conversation.hpp"
 #include "daemon/block_ledger.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/mapped_map.hpp"
 #include "listed_lab.hpp"
 #include "probewall/abi/block_table.h"

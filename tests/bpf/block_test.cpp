@@ -4,6 +4,7 @@
 #include <set>
 
 #include "conversation.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall::test {
 namespace {

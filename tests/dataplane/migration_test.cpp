@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/lab.hpp"
 #include "support/reference_block_table.hpp"
 #include "xdp_reference.skel.h"

@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "dataplane/block_table.hpp"
 #include "dataplane/dataplane.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "storage/decision_store.hpp"
 #include "unit/cli_run.hpp"
 

@@ -9,6 +9,7 @@
 #include "control/stored_decision.hpp"
 #include "dataplane/block_table.hpp"
 #include "dataplane/dataplane.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/preflight.hpp"
 #include "events/event_formatter.hpp"
 #include "probewall/allow_reason.hpp"

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "daemon/log.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/kernel_clock.hpp"
+
 namespace probewall {
 namespace {
 

@@ -9,6 +9,7 @@
 #include "daemon/allow_set.hpp"
 #include "daemon/clocks.hpp"
 #include "daemon/guard_policy.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "metrics/label_names.hpp"
 
 namespace probewall {

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "daemon/event_loop.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

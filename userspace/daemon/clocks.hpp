@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "daemon/event_loop.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 

@@ -7,6 +7,7 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/guard_mirror.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

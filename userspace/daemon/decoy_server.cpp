@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/kernel_clock.hpp"
+
 namespace probewall {
 namespace {
 

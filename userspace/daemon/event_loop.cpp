@@ -3,7 +3,6 @@
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 
 #include <array>
 #include <cerrno>
@@ -79,13 +78,6 @@ Result<void> EventLoop::run_once(std::chrono::milliseconds timeout) {
     (*callback)(ready[static_cast<std::size_t>(i)].events);
   }
   return {};
-}
-
-std::uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
-         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace probewall

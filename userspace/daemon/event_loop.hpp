@@ -46,7 +46,4 @@ class EventLoop {
   bool stopped_ = false;
 };
 
-/// CLOCK_MONOTONIC in nanoseconds, the clock of records.
-std::uint64_t monotonic_ns();
-
 }  // namespace probewall

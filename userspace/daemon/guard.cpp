@@ -12,6 +12,7 @@
 
 #include "daemon/log.hpp"
 #include "daemon/worker_paths.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

@@ -12,6 +12,7 @@
 #include "daemon/guard.hpp"
 #include "daemon/log.hpp"
 #include "daemon/seed_feed.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {

@@ -22,6 +22,7 @@
 #include "daemon/seed_feed.hpp"
 #include "daemon/worker_paths.hpp"
 #include "dataplane/hook_check.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {

@@ -13,6 +13,7 @@
 
 #include "daemon/clocks.hpp"
 #include "daemon/log.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

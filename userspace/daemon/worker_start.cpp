@@ -16,6 +16,7 @@
 #include "daemon/priority.hpp"
 #include "daemon/worker.hpp"
 #include "daemon/worker_paths.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "rules_loader/core_settings.hpp"
 #include "rules_loader/rules_loader.hpp"
 

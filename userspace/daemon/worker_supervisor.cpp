@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/log.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -329,12 +328,6 @@ std::uint64_t BlockTable::spilled() const { return state_->v4->spilled() + state
 std::uint32_t prefix_hash_entries(std::uint32_t max_prefixes) {
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(2ull * max_prefixes + PW_BLOCK_SPILL_MAX, UINT32_MAX));
-}
-
-std::uint32_t boottime_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint32_t>(now.tv_sec);
 }
 
 }  // namespace probewall

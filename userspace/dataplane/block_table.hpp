@@ -68,7 +68,4 @@ class BlockTable {
   std::unique_ptr<State> state_;
 };
 
-/// CLOCK_BOOTTIME in whole seconds, the clock of pw_block_entry::expires_s.
-std::uint32_t boottime_seconds();
-
 }  // namespace probewall

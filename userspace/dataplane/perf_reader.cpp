@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/more_signal.hpp"
 #include "dataplane/record_reader.hpp"
 #include "dataplane/record_span.hpp"
@@ -87,10 +87,7 @@ class PerfReader final : public RecordReader {
   /// then follows upon was submitted before this sweep began, so it is staged, and time gives the
   /// order.
   std::uint64_t sweep() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    std::uint64_t whole_until = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
-                                static_cast<std::uint64_t>(now.tv_nsec);
+    std::uint64_t whole_until = monotonic_ns();
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       filling_ = &stages_[i];
       if (filling_->records.empty()) {
