@@ -70,7 +70,7 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
 
 std::optional<std::uint32_t> FactHashes::header_shape() {
   text_.clear();
-  for (const Header& h : features_->request->head.headers) text_.append(h.name).append(",");
+  for (const HeaderView h : features_->request->head.headers) text_.append(h.name).append(",");
   for (char& c : text_) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   }
