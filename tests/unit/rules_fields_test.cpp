@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,25 @@
 namespace probewall::rules {
 namespace {
 
-std::vector<BodyField> fields_of(std::string_view body) {
-  FieldList out;
-  read_body_fields(body, out);
-  return {out.begin(), out.end()};
+/// A field that owns its texts.
+struct Field {
+  std::string name, value;
+  bool is_string = false;
+  std::optional<double> number;
+};
+
+std::vector<Field> owned(const FieldList& list) {
+  std::vector<Field> out;
+  for (const BodyField& f : list) {
+    out.push_back({std::string{f.name}, std::string{f.value}, f.is_string, f.number()});
+  }
+  return out;
+}
+
+std::vector<Field> fields_of(std::string_view body) {
+  FieldList list;
+  read_body_fields(body, list);
+  return owned(list);
 }
 
 TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
@@ -22,7 +38,7 @@ TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
   EXPECT_EQ(f[0].name, "url");
   EXPECT_EQ(f[0].value, "http://x/y");
   EXPECT_EQ(f[1].name, "n");
-  EXPECT_EQ(f[1].number(), 8.0);
+  EXPECT_EQ(f[1].number, 8.0);
   EXPECT_EQ(f[2].name, "list");
   EXPECT_EQ(f[3].value, "q");
   EXPECT_EQ(f[4].value, "true");
@@ -53,10 +69,27 @@ TEST(BodyFields, HostileNestingAndLengthAreBounded) {
   EXPECT_EQ(fields_of("{\"k\":\"" + std::string(9000, 'x') + "\"}")[0].value.size(), kMaxValue);
 }
 
+TEST(BodyFields, NamesAndValuesThatNeedRewritingAreCopied) {
+  const auto f = fields_of(R"({"Im\u0061ge":"a\"b","OUTER":{"plain":"x"},"z\\":"q\n"})");
+  ASSERT_EQ(f.size(), 3u);
+  EXPECT_EQ(f[0].name, "image");
+  EXPECT_EQ(f[0].value, "a\"b");
+  EXPECT_EQ(f[1].name, "plain");
+  EXPECT_EQ(f[2].name, "z\\");
+  EXPECT_EQ(f[2].value, "q ");
+}
+
+TEST(BodyFields, UnusedNamesLeaveNoRoomButHarmNothing) {
+  std::string body;
+  for (int i = 0; i < 2000; ++i) body += "{\"" + std::string(60, 'N') + "\":[],";
+  const auto f = fields_of(body + "\"A\\nB\":\"v\"");
+  ASSERT_LE(f.size(), 1u);
+}
+
 TEST(QueryFields, AreDecoded) {
   FieldList list;
   read_query_fields("/p?Args=%2Ftmp%2Fx&flag&b=1%zz", list);
-  const std::vector<BodyField> f{list.begin(), list.end()};
+  const auto f = owned(list);
   ASSERT_EQ(f.size(), 2u);
   EXPECT_EQ(f[0].name, "args");
   EXPECT_EQ(f[0].value, "/tmp/x");
@@ -76,6 +109,11 @@ std::string without_quotes(std::string_view text) {
 
 TEST(PromptText, IsNormalisedAndQuotesAreTakenOut) {
   EXPECT_EQ(normalise_prompt("  What  is\n today's \tdate? "), "What is todays date?");
+  EXPECT_EQ(
+      normalise_prompt("a text of more than sixteen bytes  with\ttwo spaces, a tab and it's end "),
+      "a text of more than sixteen bytes with two spaces, a tab and its end");
+  EXPECT_EQ(normalise_prompt("0123456789abcde  0123456789abcdef `x`"),
+            "0123456789abcde 0123456789abcdef x");
   EXPECT_EQ(without_quotes("say \"ignore all\" now"), "say   now");
   EXPECT_EQ(without_quotes("> quoted line\nmine"), " mine");
   EXPECT_EQ(without_quotes("run `id` please"), "run   please");

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <pcap/pcap.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,7 +16,7 @@
 namespace probewall {
 namespace {
 
-constexpr std::size_t kReadBuffer = 1 << 20;
+constexpr std::size_t kReadBuffer = 128 * 1024;
 constexpr std::uint64_t kFileHeader = 24, kRecordHeader = 16;  // classic pcap
 constexpr std::int64_t kLastSecond = 8'000'000'000;  // in 2223: leaves room for ban lengths
 constexpr unsigned char kPcapngMagic[4] = {0x0a, 0x0d, 0x0d, 0x0a};
@@ -119,7 +120,12 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
                             path, datalink, name != nullptr ? name : "unknown"));
   }
   state->link = *link;
-  if (state->classic) state->records.begin(pcap_file(state->handle), magic);
+  if (state->classic) {
+    // What libpcap's stream has read ahead is read once more, without its buffer between.
+    const int fd = fileno(pcap_file(state->handle));
+    if (::lseek(fd, kFileHeader, SEEK_SET) < 0) return fail(errno, "seek " + path);
+    state->records.begin(fd, magic);
+  }
   return CaptureReader{std::move(state)};
 }
 

@@ -2,7 +2,9 @@
 #include "capture_file/classic_pcap.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,11 +14,12 @@ namespace {
 constexpr std::size_t kRecordHeader = 16;
 constexpr std::uint32_t kMaxCaptured = 262'144;  ///< libpcap's bound: more is a damaged length
 constexpr std::size_t kBuffer = 512 * 1024;      ///< holds the largest record
+constexpr std::size_t kChunk = 128 * 1024;       ///< stays in the second-level cache until judged
 
 }  // namespace
 
-void ClassicPcap::begin(std::FILE* file, const unsigned char (&magic)[4]) {
-  file_ = file;
+void ClassicPcap::begin(int fd, const unsigned char (&magic)[4]) {
+  fd_ = fd;
   std::uint32_t as_read = 0;
   std::memcpy(&as_read, magic, sizeof as_read);
   swapped_ = as_read != 0xa1b2c3d4u && as_read != 0xa1b23c4du && as_read != 0xa1b2cd34u;
@@ -38,17 +41,19 @@ bool ClassicPcap::have(std::size_t bytes) {
   end_ -= begin_;
   begin_ = 0;
   while (end_ < bytes) {
-    const std::size_t got = std::fread(buffer_.data() + end_, 1, buffer_.size() - end_, file_);
-    if (got == 0) return false;
-    end_ += got;
+    const ssize_t got = ::read(fd_, buffer_.data() + end_, std::min(kChunk, buffer_.size() - end_));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) failed_ = errno;
+    if (got <= 0) return false;
+    end_ += static_cast<std::size_t>(got);
   }
   return true;
 }
 
 ClassicPcap::Status ClassicPcap::next(Record& record) {
   if (!have(kRecordHeader)) {
-    if (std::ferror(file_) != 0) {
-      why_ = std::strerror(errno);
+    if (failed_ != 0) {
+      why_ = std::strerror(failed_);
       return Status::kBroken;
     }
     if (end_ == begin_) return Status::kEnd;

@@ -22,9 +22,9 @@ class ClassicPcap {
     ByteSpan frame;              ///< valid until the next call of next()
   };
 
-  /// `file` stands behind the file header, whose first four bytes were `magic`; it stays the
+  /// `fd` stands behind the file header, whose first four bytes were `magic`; it stays the
   /// caller's.
-  void begin(std::FILE* file, const unsigned char (&magic)[4]);
+  void begin(int fd, const unsigned char (&magic)[4]);
   /// kBroken: why() says how; no record follows.
   Status next(Record& record);
   const std::string& why() const { return why_; }
@@ -33,7 +33,8 @@ class ClassicPcap {
   bool have(std::size_t bytes);  ///< reads on until so many bytes are there
   std::uint32_t word(std::size_t at) const;
 
-  std::FILE* file_ = nullptr;
+  int fd_ = -1;
+  int failed_ = 0;  ///< errno of a failed read
   bool swapped_ = false;
   bool nanoseconds_ = false;
   std::vector<std::byte> buffer_;

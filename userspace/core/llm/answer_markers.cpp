@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What answers give away about the server that wrote them.
+#include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "core/http/text.hpp"
 #include "core/llm/classify.hpp"
@@ -70,27 +69,37 @@ constexpr Marker kBodyMarkers[] = {
     {"\"usageMetadata\"", Impl::kGemini},
 };
 
-/// The markers of a list, found by their first four bytes: one look at each position of the text.
-/// Bit 0x20 is set in every byte: good for both kinds of comparison.
+/// Finds any marker of a list by looking at a pair of bytes here and there (Wu and Manber, "A fast
+/// algorithm for multi-pattern searching", 1994): most pairs occur in no marker's first `width`
+/// bytes, and then the next marker can end no earlier than `width - 1` bytes on. Bit 0x20 is set in
+/// every byte: good for comparisons with and without case.
 template <std::size_t N>
 struct MarkerIndex {
-  static constexpr std::size_t kBuckets = 1024;
-  std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker, from 1; 0: none
+  static constexpr std::size_t kBuckets = 2048;
+  std::size_t width = 0;                       ///< length of the shortest marker
+  std::array<std::uint8_t, kBuckets> skip{};   ///< 0: a marker's first `width` bytes may end here
+  std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker that may, from 1
   std::array<std::uint8_t, N + 1> next{};      ///< another one in the same bucket
-  std::array<std::uint32_t, N + 1> four{};
 
-  static constexpr std::size_t bucket(std::uint32_t four) { return (four * 0x9E3779B1u) >> 22; }
+  static constexpr std::size_t bucket(char before, char last) {
+    const auto low = static_cast<std::uint32_t>(static_cast<unsigned char>(before) | 0x20u);
+    const auto high = static_cast<std::uint32_t>(static_cast<unsigned char>(last) | 0x20u);
+    return ((low | high << 8) * 0x9E3779B1u) >> 21;
+  }
 
-  static_assert(std::endian::native == std::endian::little, "first bytes are the lowest");
   explicit constexpr MarkerIndex(const Marker (&markers)[N]) {
-    for (std::size_t m = N; m > 0; --m) {  // so that a bucket's markers are in their order
-      std::uint32_t bytes = 0;
-      for (std::size_t i = 0; i < 4; ++i) {
-        bytes |= std::uint32_t{static_cast<unsigned char>(markers[m - 1].text[i])} << (8 * i);
+    width = markers[0].text.size();
+    for (const Marker& marker : markers) width = std::min(width, marker.text.size());
+    skip.fill(static_cast<std::uint8_t>(width - 1));
+    for (std::size_t m = 1; m <= N; ++m) {
+      const std::string_view text = markers[m - 1].text;
+      for (std::size_t i = 1; i < width; ++i) {
+        std::uint8_t& known = skip[bucket(text[i - 1], text[i])];
+        known = std::min(known, static_cast<std::uint8_t>(width - 1 - i));
       }
-      four[m] = bytes | 0x20202020u;
-      next[m] = first[bucket(four[m])];
-      first[bucket(four[m])] = static_cast<std::uint8_t>(m);
+      std::uint8_t& head = first[bucket(text[width - 2], text[width - 1])];
+      next[m] = head;
+      head = static_cast<std::uint8_t>(m);
     }
   }
 };
@@ -102,14 +111,18 @@ template <std::size_t N, typename Equal>
 Impl find_marker(std::string_view text, const Marker (&markers)[N], const MarkerIndex<N>& index,
                  Equal equal) {
   std::size_t best = N + 1;
-  for (std::size_t pos = 0; pos + 4 <= text.size(); ++pos) {
-    std::uint32_t four = 0;
-    std::memcpy(&four, text.data() + pos, sizeof four);
-    four |= 0x20202020u;
-    for (std::size_t m = index.first[index.bucket(four)]; m != 0 && m < best; m = index.next[m]) {
-      const std::string_view wanted = markers[m - 1].text;
-      if (index.four[m] == four && equal(text.substr(pos, wanted.size()), wanted)) best = m;
+  for (std::size_t end = index.width - 1; end < text.size();) {
+    const std::size_t bucket = index.bucket(text[end - 1], text[end]);
+    if (const std::size_t skip = index.skip[bucket]; skip > 0) {
+      end += skip;
+      continue;
     }
+    const std::string_view rest = text.substr(end + 1 - index.width);
+    for (std::size_t m = index.first[bucket]; m != 0; m = index.next[m]) {
+      const std::string_view wanted = markers[m - 1].text;
+      if (m < best && equal(rest.substr(0, wanted.size()), wanted)) best = m;
+    }
+    ++end;
   }
   return best == N + 1 ? Impl::kUnknown : markers[best - 1].impl;
 }

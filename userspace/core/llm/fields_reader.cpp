@@ -208,21 +208,21 @@ void LlmFieldsReader::State::read_value() {
 void LlmFieldsReader::State::use_text(FieldUse use) {
   switch (use) {
     case FieldUse::kModel:
-      make_valid_utf8(scratch_, kMaxModel);
+      cut_utf8(scratch_, kMaxModel);
       out_->model = scratch_;
       break;
     case FieldUse::kName:
-      make_valid_utf8(scratch_, kMaxModel);
+      cut_utf8(scratch_, kMaxModel);
       name_ = scratch_;
       break;
     case FieldUse::kRole:
-      make_valid_utf8(scratch_, kMaxRole);
+      cut_utf8(scratch_, kMaxRole);
       role_ = scratch_;
       break;
     case FieldUse::kMessageText:
       if (!message_.empty() && message_.size() < LlmFields::kTextBytes) message_ += '\n';
       message_ += scratch_;
-      make_valid_utf8(message_, LlmFields::kTextBytes);
+      cut_utf8(message_, LlmFields::kTextBytes);
       break;
     case FieldUse::kUser:
       if (!scratch_.empty()) out_->user_text = scratch_;
@@ -234,11 +234,11 @@ void LlmFieldsReader::State::use_text(FieldUse use) {
       if (out_->system_text.empty()) out_->system_text = scratch_;
       break;
     case FieldUse::kRpcMethod:
-      make_valid_utf8(scratch_, kMaxName);
+      cut_utf8(scratch_, kMaxName);
       out_->rpc_method = scratch_;
       break;
     case FieldUse::kClientName:
-      make_valid_utf8(scratch_, kMaxName);
+      cut_utf8(scratch_, kMaxName);
       out_->client_name = scratch_;
       break;
     case FieldUse::kNothing:
@@ -249,7 +249,7 @@ void LlmFieldsReader::State::use_text(FieldUse use) {
 void LlmFieldsReader::State::add_url(FieldName key) {
   if (!looks_like_url(key, scratch_)) return;
   out_->urls.push_back(scratch_);
-  make_valid_utf8(out_->urls.back(), kMaxUrl);
+  cut_utf8(out_->urls.back(), kMaxUrl);
 }
 
 void LlmFieldsReader::State::end_message() {

@@ -131,6 +131,12 @@ int utf8_length(std::string_view s, std::size_t pos) {
 std::size_t ascii_run(std::string_view s, std::size_t pos) {
   constexpr std::uint64_t kHighBits = 0x8080808080808080ull;
   std::size_t i = pos;
+#if defined(__SSE2__)
+  for (; i + 16 <= s.size(); i += 16) {
+    const auto* const at = reinterpret_cast<const __m128i*>(s.data() + i);
+    if (_mm_movemask_epi8(_mm_loadu_si128(at)) != 0) break;
+  }
+#endif
   for (; i + 8 <= s.size(); i += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, s.data() + i, 8);
@@ -242,6 +248,12 @@ void make_valid_utf8(std::string& text, std::size_t limit) {
     pos += n == 0 ? 1 : static_cast<std::size_t>(n);
   }
   text = std::move(out);
+}
+
+void cut_utf8(std::string& text, std::size_t limit) {
+  if (text.size() <= limit) return;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  text.resize(limit);
 }
 
 std::size_t JsonEnd::feed(std::string_view piece) {

@@ -30,6 +30,9 @@ StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t l
 /// Cuts `text` to `limit` bytes at a character boundary and replaces what is not UTF-8.
 void make_valid_utf8(std::string& text, std::size_t limit);
 
+/// Cuts `text`, which is valid UTF-8, to at most `limit` bytes at a character boundary.
+void cut_utf8(std::string& text, std::size_t limit);
+
 /// Notices where a JSON document ends, fed in pieces of any size. Counts brackets only: whether
 /// they match is the reader's business. A text that opens no object or array never ends.
 class JsonEnd {

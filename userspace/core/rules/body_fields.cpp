@@ -5,12 +5,12 @@
 #include <array>
 #include <charconv>
 
+#include "core/http/text.hpp"
 #include "core/llm/json_text.hpp"
 
 namespace probewall::rules {
 namespace {
 
-constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxNesting = 64;
 
 int hex_digit(char c) {
@@ -33,21 +33,28 @@ char unescape(std::string_view body, std::size_t& at) {
   return ascii ? static_cast<char>(high * 16 + low) : '?';
 }
 
-/// Reads the string whose opening quote is at body[at]; leaves `at` behind its closing quote.
-void read_string(std::string_view body, std::size_t& at, std::string& out) {
-  out.clear();
-  for (++at; at < body.size() && body[at] != '"';) {
-    const std::size_t special = std::max(find_string_special(body, at), at);
-    const std::size_t room = kMaxValue - std::min(out.size(), kMaxValue);
-    out.append(body.substr(at, std::min(special - at, room)));
-    at = special;
-    if (at >= body.size() || body[at] == '"') break;
+/// Reads the string whose opening quote is at body[at]; leaves `at` behind its closing quote. A
+/// view into `body`, or into `scratch` when something in it is escaped.
+std::string_view read_string(std::string_view body, std::size_t& at, std::string& scratch) {
+  const std::size_t begin = at + 1;
+  at = find_string_special(body, begin);
+  if (at >= body.size() || body[at] == '"') {
+    const auto plain = body.substr(begin, std::min(at - begin, kMaxValue));
+    at = std::min(at + 1, body.size());
+    return plain;
+  }
+  scratch.assign(body.substr(begin, std::min(at - begin, kMaxValue)));
+  while (at < body.size() && body[at] != '"') {
     char c = body[at];
     if (c == '\\' && at + 1 < body.size()) c = unescape(body, ++at);
-    if (out.size() < kMaxValue) out += c;
-    ++at;
+    if (scratch.size() < kMaxValue) scratch += c;
+    const std::size_t from = std::min(at + 1, body.size());
+    at = find_string_special(body, from);
+    const std::size_t room = kMaxValue - std::min(scratch.size(), kMaxValue);
+    scratch.append(body.substr(from, std::min(at - from, room)));
   }
-  if (at < body.size()) ++at;
+  at = std::min(at + 1, body.size());
+  return scratch;
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -57,11 +64,15 @@ bool is_word(char c) {
          c == '+' || c == '.';
 }
 
-void set_name(std::string_view from, std::string& name) {
-  name.assign(from.substr(0, kMaxName));
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
+/// A field's name, lower case. `lasts`: the view is good as long as `fields`' own text.
+std::string_view field_name_of(std::string_view from, bool lasts, FieldList& fields) {
+  from = from.substr(0, kMaxFieldName);
+  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const bool lower = std::none_of(from.begin(), from.end(), upper);
+  if (lower && lasts) return from;
+  std::array<char, kMaxFieldName> text;
+  std::transform(from.begin(), from.end(), text.begin(), ascii_lower);
+  return fields.keep({text.data(), from.size()});
 }
 
 }  // namespace
@@ -80,10 +91,10 @@ bool is_prose(std::string_view name) {
 }
 
 void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
-  if (body.find_first_of("{[") == std::string_view::npos) return;
-  std::string name, text;  // of the value to come
-  std::string outer;       // names of the enclosing arrays and objects, one behind the other
-  std::array<std::uint16_t, kMaxNesting> starts;
+  if (find_any<'{', '['>(body) == std::string_view::npos) return;
+  std::string scratch;
+  std::string_view name;                            // of the value to come
+  std::array<std::string_view, kMaxNesting> outer;  // names of the enclosing arrays and objects
   std::size_t depth = 0;
   bool prose = false;
   for (std::size_t at = 0; at < body.size() && !out.full();) {
@@ -91,43 +102,38 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
     if (c == '"') {
       const std::size_t start = at;
       const bool pass_over = prose && !keep_prose;
+      std::string_view text;
       if (pass_over) {
         at = skip_json_string(body, at + 1).pos;
-        text.clear();
       } else {
-        read_string(body, at, text);
+        text = read_string(body, at, scratch);
       }
       std::size_t next = at;
       while (next < body.size() && is_blank(body[next])) ++next;
       if (next < body.size() && body[next] == ':') {
         std::size_t again = start;
-        if (pass_over) read_string(body, again, text);
-        set_name(text, name);
+        if (pass_over) text = read_string(body, again, scratch);
+        name = field_name_of(text, text.data() != scratch.data(), out);
         prose = is_prose(name);
         at = next + 1;
       } else {
-        BodyField& field = out.add(true, false);
-        field.name = name;
-        field.value.swap(text);
+        if (text.data() == scratch.data()) text = out.keep(text);
+        out.add({name, text, true, false});
       }
     } else if (c == '{' || c == '[') {
       if (depth == kMaxNesting) return;
-      starts[depth++] = static_cast<std::uint16_t>(outer.size());
-      outer += name;
+      outer[depth++] = name;
       ++at;
     } else if (c == '}' || c == ']') {
       if (depth > 0) {
-        name.assign(outer, starts[--depth]);
+        name = outer[--depth];
         prose = is_prose(name);
-        outer.resize(starts[depth]);
       }
       ++at;
     } else if (is_word(c)) {
       const std::size_t start = at;
       while (at < body.size() && is_word(body[at])) ++at;
-      BodyField& field = out.add(false, false);
-      field.name = name;
-      field.value.assign(body.substr(start, std::min(at - start, kMaxValue)));
+      out.add({name, body.substr(start, std::min(at - start, kMaxValue)), false, false});
     } else {
       ++at;
     }
@@ -152,14 +158,14 @@ void read_query_fields(std::string_view target, FieldList& out) {
   const std::size_t mark = target.find('?');
   if (mark == std::string_view::npos) return;
   std::string_view rest = target.substr(mark + 1);
+  std::string value;
   while (!rest.empty() && !out.full()) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
-    BodyField& field = out.add(true, true);
-    set_name(pair.substr(0, equals), field.name);
-    percent_decode(pair.substr(equals + 1, kMaxValue), field.value);
+    percent_decode(pair.substr(equals + 1, kMaxValue), value);
+    out.add({field_name_of(pair.substr(0, equals), true, out), out.keep(value), true, true});
   }
 }
 

@@ -3,44 +3,56 @@
 // the structure of fields (URLs, file paths, numbers) wherever they are nested.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace probewall::rules {
 
+inline constexpr std::size_t kMaxFields = 64;
+inline constexpr std::size_t kMaxFieldName = 64;
+inline constexpr std::size_t kMaxValue = 512;
+
+/// Views into the text it was read from or into its FieldList.
 struct BodyField {
-  std::string name;   ///< lower case, at most 64 bytes
-  std::string value;  ///< unescaped, at most kMaxValue bytes; numbers and words as written
+  std::string_view name;   ///< lower case, at most kMaxFieldName bytes
+  std::string_view value;  ///< unescaped, at most kMaxValue bytes; numbers and words as written
   bool is_string = false;
   bool from_query = false;
   std::optional<double> number() const;
 };
 
-inline constexpr std::size_t kMaxFields = 64;
-inline constexpr std::size_t kMaxValue = 512;
-
-/// A list whose entries keep their memory when it is cleared.
+/// A bounded list, with memory for what does not stand in the text as it is meant.
 class FieldList {
  public:
-  void clear() { size_ = 0; }
+  FieldList() { kept_.reserve(kMaxFields * (kMaxFieldName + kMaxValue)); }
+  FieldList(const FieldList&) = delete;  // its fields are views into kept_
+  FieldList& operator=(const FieldList&) = delete;
+
+  void clear() {
+    size_ = 0;
+    kept_.clear();
+  }
   std::size_t size() const { return size_; }
   bool full() const { return size_ == kMaxFields; }
   const BodyField* begin() const { return slots_.data(); }
   const BodyField* end() const { return slots_.data() + size_; }
-  /// A slot to fill; its strings hold what an earlier field left. Not when full().
-  BodyField& add(bool is_string, bool from_query) {
-    if (size_ == slots_.size()) slots_.emplace_back();
-    BodyField& field = slots_[size_++];
-    field.is_string = is_string;
-    field.from_query = from_query;
-    return field;
+  /// Not when full().
+  void add(const BodyField& field) { slots_[size_++] = field; }
+  /// A copy of `text`, good until clear(). There is room for what a full list needs; names of
+  /// objects without fields may use it up, and then the copy is empty.
+  std::string_view keep(std::string_view text) {
+    if (kept_.capacity() - kept_.size() < text.size()) return {};
+    const std::size_t at = kept_.size();
+    kept_.append(text);
+    return std::string_view{kept_}.substr(at);
   }
 
  private:
-  std::vector<BodyField> slots_;
+  std::array<BodyField, kMaxFields> slots_;
   std::size_t size_ = 0;
+  std::string kept_;
 };
 
 /// Names whose values are prose or bulk, not structure.

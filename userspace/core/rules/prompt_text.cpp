@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace probewall::rules {
 namespace {
 
@@ -23,6 +27,19 @@ constexpr std::array<std::uint8_t, 256> kSpecial = [] {
 
 std::uint8_t special(char c) { return kSpecial[static_cast<unsigned char>(c)]; }
 
+#if defined(__SSE2__)
+/// Whether 16 bytes behind `before` stay as they are: single spaces do.
+bool stays(__m128i block, char before) {
+  const auto has = [&](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
+  const __m128i changed = _mm_or_si128(
+      _mm_or_si128(_mm_or_si128(has('\t'), has('\r')), _mm_or_si128(has('\n'), has('`'))),
+      _mm_or_si128(has('\''), has('\xe2')));
+  const auto spaces = static_cast<unsigned>(_mm_movemask_epi8(has(' ')));
+  const unsigned behind_space = spaces << 1 | (before == ' ' ? 1u : 0u);
+  return _mm_movemask_epi8(changed) == 0 && (spaces & behind_space) == 0;
+}
+#endif
+
 }  // namespace
 
 void normalise_prompt(std::string_view text, std::string& out) {
@@ -30,6 +47,16 @@ void normalise_prompt(std::string_view text, std::string& out) {
   char* to = out.data();
   char* const begin = to;
   for (std::size_t i = 0; i < text.size(); ++i) {
+#if defined(__SSE2__)
+    while (text.size() - i >= 16) {
+      const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+      if (!stays(block, to == begin ? ' ' : to[-1])) break;
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
+      to += 16;
+      i += 16;
+    }
+    if (i == text.size()) break;
+#endif
     const char c = text[i];
     const std::uint8_t kind = special(c) & (kSpace | kDropped | kLead);
     if (kind == kPlain) {
