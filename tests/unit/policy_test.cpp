@@ -23,9 +23,10 @@ Request request(Duration at, const char* source = "198.51.100.7/32") {
 }
 
 Verdict verdict(double score) {
+  static constexpr Aim kAims[] = {Aim::kOpenAccess};
   Verdict v;
   v.score = score;
-  v.detections.push_back({"rule-a", {Aim::kOpenAccess}, score, 7, false});
+  v.detections.push_back({"rule-a", kAims, score, 7, false});
   v.reasons = {{"rule-a", score}};
   v.aims = {Aim::kOpenAccess};
   v.requests_seen = 3;

@@ -154,6 +154,7 @@ class Judge {
     seconds_ = step.at >= 0 ? step.at : seconds_ + 0.1;
     const Request request = request_from(step, ++id_, time(seconds_), source);
     Verdict verdict = table.on_request(request);
+    table.explain(verdict, request.source, request.proven_time);
     note(verdict, policy.decide(verdict, request));
     if (step.status == 0) return verdict;
     Response response;
@@ -165,6 +166,7 @@ class Judge {
     response.head_and_body_prefix =
         ("HTTP/1.1 " + std::to_string(step.status) + " X\r\n\r\n" + step.answer).substr(0, 1024);
     Verdict after = table.on_response(response);
+    table.explain(after, response.source, response.time);
     note(after, policy.decide(after, response, &request));
     if (after.detections.empty()) {  // what explains the score came with the request
       after.reasons = verdict.reasons;
@@ -193,7 +195,7 @@ class Judge {
   void note(const Verdict& verdict, const std::optional<Decision>& decision) {
     for (const Detection& d : verdict.detections) {
       detections.push_back(d);
-      fired.insert(d.rule);
+      fired.emplace(d.rule);
     }
     if (decision) decisions.push_back(*decision);
   }

@@ -43,7 +43,7 @@ class TrialSink final : public PipelineSink {
   }
   void on_detection(const Detection& d, const Request&) override {
     if (auto* request = find(d.request_id))
-      request->hits.push_back({d.rule, d.points, d.shadow, by_answer_});
+      request->hits.push_back({std::string{d.rule}, d.points, d.shadow, by_answer_});
   }
   void on_decision(const Decision& d, const Request&) override {
     if (trial_.decision) return;

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/http/request_head.hpp"
@@ -66,9 +68,10 @@ enum class Aim : std::uint8_t {
   kMalwareBackend
 };
 
+/// Views into the rule set that made it: copy what shall outlive a change of the rules.
 struct Detection {
-  std::string rule;
-  std::vector<Aim> aims;
+  std::string_view rule;
+  std::span<const Aim> aims;
   double points = 0;
   std::uint64_t request_id = 0;
   bool shadow = false;  ///< shown, adds nothing

@@ -104,7 +104,7 @@ void EventFormatter::null(const Key& name) {
   line_.append("null");
 }
 
-void EventFormatter::aims(const std::vector<Aim>& aims) {
+void EventFormatter::aims(std::span<const Aim> aims) {
   key("aims");
   line_.append('[');
   for (std::size_t i = 0; i < aims.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -84,7 +85,7 @@ class EventFormatter {
   void number(const Key& name, std::uint64_t value);
   void flag(const Key& name, bool value);
   void null(const Key& name);
-  void aims(const std::vector<Aim>& aims);
+  void aims(std::span<const Aim> aims);
   void prompt(const LlmFields& llm);
   std::int64_t unix_ns(Timestamp time) const;
 

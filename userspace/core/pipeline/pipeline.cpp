@@ -102,10 +102,13 @@ class Pipeline::Impl final : public AssemblerSink {
  private:
   void count_unproven(const Request& request);
   void check_rate(const Verdict& verdict, const Request& request);
-  /// Whom a ban would concern. When that is a part of the source, the source's evidence is
-  /// forgotten with the ban: the rest of it shall not be banned for what one address did.
-  IpPrefix target(const Verdict& verdict, const IpPrefix& source, const FlowKey& flow) {
-    return policy_.is_due(verdict) ? sink_.ban_target(source, flow.client) : source;
+  /// Whom a ban would concern; a verdict that is acted upon gets its reasons. When that is a part
+  /// of the source, the source's evidence is forgotten with the ban: the rest of it shall not be
+  /// banned for what one address did.
+  IpPrefix target(Verdict& verdict, const IpPrefix& source, const FlowKey& flow, Timestamp time) {
+    if (!policy_.is_due(verdict)) return source;
+    sources_.explain(verdict, source, time);
+    return sink_.ban_target(source, flow.client);
   }
   void publish(const std::vector<Detection>& detections, const std::optional<Decision>& decision,
                const Request& request);
@@ -117,10 +120,10 @@ void Pipeline::Impl::on_request(Request&& request) {
   sink_.on_request(request);
   if (!request.proven && config_.require_proof) return count_unproven(request);
   recent_.remember(request);
-  const Verdict verdict = sources_.on_request(request);
+  Verdict verdict = sources_.on_request(request);
   // Nobody knows which of the conflicting bytes the server took: shown, never held against anyone.
   if (request.conflicting) return;
-  const IpPrefix whom = target(verdict, request.source, request.flow);
+  const IpPrefix whom = target(verdict, request.source, request.flow, request.proven_time);
   publish(verdict.detections, policy_.decide(verdict, request, whom), request);
   if (whom != request.source) sources_.forget(request.source);
   check_rate(verdict, request);
@@ -137,11 +140,11 @@ void Pipeline::Impl::on_response(Response&& response) {
   if (const Request* asked = recent_.find(response.request_id)) {
     if (const auto exposure = servers_.on_response(*asked, response)) sink_.on_exposure(*exposure);
   }
-  const Verdict verdict = sources_.on_response(response);
+  Verdict verdict = sources_.on_response(response);
   if (verdict.detections.empty()) return;
   const Request* last = recent_.find(response.request_id);
   if (last != nullptr && last->conflicting) return;
-  const IpPrefix whom = target(verdict, response.source, response.flow);
+  const IpPrefix whom = target(verdict, response.source, response.flow, response.time);
   const std::optional<Decision> decision = policy_.decide(verdict, response, last, whom);
   if (whom != response.source) sources_.forget(response.source);
   if (last != nullptr) return publish(verdict.detections, decision, *last);

@@ -54,8 +54,10 @@ struct Verdict {
   double score = 0;  ///< the source's score now, decayed
   /// The part of the score that rules with the action rate-limit gave: half as good for a block.
   double limiting = 0;
-  std::vector<Reason> reasons;  ///< what it is made of, largest first; without detections: empty
-  std::vector<Aim> aims;        ///< of the reasons, in order
+  /// What the score is made of, largest first, and the aims of that, in order; only after
+  /// SourceTable::explain(), as few verdicts are acted upon.
+  std::vector<Reason> reasons;
+  std::vector<Aim> aims;
   std::uint64_t requests_seen = 0;  ///< proven requests of this source, this one included
   double threshold_bonus = 0;       ///< earned trust: policy adds it to its threshold; bounded
 };
@@ -71,6 +73,9 @@ class SourceTable {
   Verdict on_request(const Request& request);
   /// Scores what an answer adds (status patterns, model not found, list-then-generate).
   Verdict on_response(const Response& response);
+  /// Fills reasons and aims as they were at `time`, that of the verdict. Without detections nothing
+  /// new is to be explained, and they stay empty.
+  void explain(Verdict& verdict, const IpPrefix& source, Timestamp time) const;
   /// Keeps the sources' memory; what belongs to rules and facts that are gone is dropped.
   void set_rules(std::shared_ptr<const RuleSet> rules);
   /// Forgets a source's score and memory (the operator lifted its ban); trust stays.

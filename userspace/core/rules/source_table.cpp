@@ -120,6 +120,19 @@ class SourceTable::State {
     return out;
   }
 
+  void explain(Verdict& v, const SourceMemory& memory, Timestamp time) const {
+    const std::uint32_t now = to_ds(time);
+    v.reasons = reasons(memory, now);
+    std::uint32_t aims = 0;
+    for (const RulePoints& entry : memory.rules()) {
+      if (SourceMemory::points_at(entry, now, half_life_ds_) < 0.5) continue;
+      for (const Aim aim : compiled().rules[entry.rule].info.aims) {
+        aims |= 1u << static_cast<unsigned>(aim);
+      }
+    }
+    for (; aims != 0; aims &= aims - 1) v.aims.push_back(static_cast<Aim>(__builtin_ctz(aims)));
+  }
+
   std::vector<SourceReport> top(std::size_t n, Timestamp time) const {
     const std::uint32_t now = to_ds(time);
     std::vector<std::pair<double, const SourceMemory*>> order;
@@ -347,16 +360,6 @@ class SourceTable::State {
     }
     v.requests_seen = memory.requests;
     v.threshold_bonus = trust_bonus(memory, now);
-    if (v.detections.empty()) return;  // nothing new to explain
-    v.reasons = reasons(memory, now);
-    std::uint32_t aims = 0;
-    for (const RulePoints& entry : memory.rules()) {
-      if (SourceMemory::points_at(entry, now, half_life_ds_) < 0.5) continue;
-      for (const Aim aim : compiled().rules[entry.rule].info.aims) {
-        aims |= 1u << static_cast<unsigned>(aim);
-      }
-    }
-    for (; aims != 0; aims &= aims - 1) v.aims.push_back(static_cast<Aim>(__builtin_ctz(aims)));
   }
 
   std::vector<Reason> reasons(const SourceMemory& memory, std::uint32_t now) const {
@@ -410,6 +413,11 @@ SourceTable::~SourceTable() = default;
 Verdict SourceTable::on_request(const Request& request) { return state_->on_request(request); }
 Verdict SourceTable::on_response(const Response& response) { return state_->on_response(response); }
 void SourceTable::set_rules(std::shared_ptr<const RuleSet> rules) { state_->use(std::move(rules)); }
+
+void SourceTable::explain(Verdict& verdict, const IpPrefix& source, Timestamp time) const {
+  const SourceMemory* memory = std::as_const(*state_).sources().find(source);
+  if (memory != nullptr && !verdict.detections.empty()) state_->explain(verdict, *memory, time);
+}
 
 void SourceTable::forget(const IpPrefix& source) {
   if (SourceMemory* memory = state_->sources().find(source)) state_->forget(*memory);
