@@ -12,17 +12,8 @@ namespace {
 constexpr std::size_t kEnough = 768;              ///< what the kernel captures of an answer
 constexpr std::uint64_t kMaxLength = 1ull << 40;  ///< more is as good as endless
 
-/// The value of `name` ("\nname:", lower case) in a whole head; nullopt without one.
-std::optional<std::string_view> field(std::string_view head, std::string_view name) {
-  const auto at = std::search(head.begin(), head.end(), name.begin(), name.end(),
-                              [](char a, char b) { return ascii_lower(a) == b; });
-  if (at == head.end()) return std::nullopt;
-  const auto rest = head.substr(static_cast<std::size_t>(at - head.begin()) + name.size());
-  return trim_blank(rest.substr(0, rest.find_first_of("\r\n")));
-}
-
 std::optional<std::uint64_t> declared_length(std::string_view head) {
-  const auto digits = field(head, "\ncontent-length:");
+  const auto digits = answer_field(head, "\ncontent-length:");
   if (!digits) return std::nullopt;
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < digits->size() && (*digits)[i] >= '0' && (*digits)[i] <= '9'; ++i) {
@@ -52,6 +43,14 @@ std::size_t answer_head_end(std::string_view text) {
   return lf == std::string_view::npos ? lf : lf + 2;
 }
 
+std::optional<std::string_view> answer_field(std::string_view head, std::string_view name) {
+  const auto at = std::search(head.begin(), head.end(), name.begin(), name.end(),
+                              [](char a, char b) { return ascii_lower(a) == b; });
+  if (at == head.end()) return std::nullopt;
+  const auto rest = head.substr(static_cast<std::size_t>(at - head.begin()) + name.size());
+  return trim_blank(rest.substr(0, rest.find_first_of("\r\n")));
+}
+
 bool looks_like_answer(std::string_view text) {
   constexpr std::string_view kStart = "HTTP/1.";
   const auto n = std::min(text.size(), kStart.size());
@@ -69,7 +68,7 @@ AnswerSize measure_answer(std::string_view text, bool to_head) {
     return size;
   }
   const auto head = text.substr(0, size.head);
-  const auto coding = field(head, "\ntransfer-encoding:");
+  const auto coding = answer_field(head, "\ntransfer-encoding:");
   if (coding && contains_lower(*coding, "chunked")) {
     size.chunked = true;
     std::string_view body = text.substr(size.head);
