@@ -138,6 +138,7 @@ Result<void> GuardReload::apply(const Config& next) {
   const bool switched = next.mode != g.config_.mode;
   const bool enforcing = switched ? next.mode == Mode::kEnforce : g.enforcing_;
   settings->enforcing = g.enforcing_ ? 1 : 0;
+  settings->enforce_until_s = earlier->enforce_until_s;  // `enforce on --confirm` goes on waiting
   if (auto done = g.dataplane_->set_settings(*settings); !done) return done;
   if (auto done = g.dataplane_->set_ports(next); !done) return done;
   g.policy_.set_limits(limits_of(next));
