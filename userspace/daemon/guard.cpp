@@ -214,12 +214,13 @@ void Guard::on_allow_change(const AllowSet::Change& change) {
   worker_->send(allow_note(change.prefix, change.entry));
 }
 
-/// `seconds`: how long, unless it is confirmed; 0: for good. The kernel holds the deadline, too.
 Result<void> Guard::set_enforcing(bool on, std::uint64_t seconds) {
   const auto until_s =
       seconds > 0 ? now().boot_s + static_cast<std::uint32_t>(seconds) : std::uint32_t{0};
   if (auto done = dataplane_->set_enforcing(on, until_s); !done) return done;
   enforcing_ = on;
+  revert_at_ns_.reset();
+  if (seconds > 0) revert_at_ns_ = monotonic_ns() + seconds * 1'000'000'000;
   guard::Note note;
   note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
   note.count = on ? 1 : 0;
@@ -243,7 +244,7 @@ void Guard::tick_fast() {
   reload_->tick();
   feed_backlog();
   if (revert_at_ns_ && monotonic_ns() >= *revert_at_ns_) {
-    revert_at_ns_.reset();
+    revert_at_ns_.reset();  // first: a failure is said once, not every tick
     log_line("enforcing was not confirmed in time: observing only");
     if (auto done = set_enforcing(false); !done) log_line(done.error().message);
   }

@@ -66,6 +66,7 @@ class Guard {
   void feed_backlog();
   void resend_after_loss();
   void send_gauges();
+  /// `seconds`: how long, unless it is set again; 0: for good. The kernel holds the deadline, too.
   Result<void> set_enforcing(bool on, std::uint64_t seconds = 0);
   void on_hook_change(std::size_t index, const AttachReport& report, bool attached);
   void stop(std::chrono::milliseconds patience);

@@ -145,7 +145,6 @@ Result<void> GuardReload::apply(const Config& next) {
   if (auto done = apply_feed(next); !done) return done;
   if (switched) {
     // `enforce on|off` holds until the file says something else than it said before.
-    g.revert_at_ns_.reset();
     if (auto done = g.set_enforcing(enforcing); !done) return done;
   }
   auto interfaces = std::move(g.config_.interfaces);
