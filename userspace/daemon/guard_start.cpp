@@ -3,6 +3,7 @@
 // set, attachments, worker.
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -23,12 +24,30 @@
 #include "daemon/worker_paths.hpp"
 #include "dataplane/hook_check.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "dataplane/preflight.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::chrono::milliseconds kFastTick{100};
+
+/// Whether this process has what a guard needs, now and at its next start.
+Result<void> check_rights() {
+  constexpr Capability kNeeded[] = {
+      {"CAP_SYS_ADMIN", CAP_SYS_ADMIN},  // looking at attached programs by their id
+      {"CAP_NET_ADMIN", CAP_NET_ADMIN}, {"CAP_NET_RAW", CAP_NET_RAW},
+      {"CAP_SETUID", CAP_SETUID},       {"CAP_SETGID", CAP_SETGID},
+      {"CAP_SETPCAP", CAP_SETPCAP},     {"CAP_CHOWN", CAP_CHOWN},
+      {"CAP_KILL", CAP_KILL},           {"CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE}};
+  const auto missing = missing_capabilities(kNeeded);
+  if (!missing) return tl::unexpected(missing.error());
+  if (missing->empty()) return {};
+  return fail(ExitStatus::kPermission,
+              "needs " + *missing +
+                  ": start it as root with all its capabilities (in a container or unit that drops "
+                  "some, add these)");
+}
 
 }  // namespace
 
@@ -47,7 +66,7 @@ Result<void> Guard::run(const Config& config, LoadConfig load) {
         ExitStatus::kPermission,
         "must be started as root: it loads BPF programs and then gives its rights up itself");
   }
-  if (auto allowed = check_guard_rights(); !allowed) return allowed;
+  if (auto allowed = check_rights(); !allowed) return allowed;
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
   Guard guard{config, std::move(load), std::move(*loop)};
