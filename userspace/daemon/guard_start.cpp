@@ -120,9 +120,8 @@ Result<void> Guard::start() {
 }
 
 Result<void> Guard::open_dataplane() {
-  const auto state = config_.paths.pin_directory + "/v" + std::to_string(PW_ABI_VERSION);
   std::error_code ignored;
-  fresh_pins_ = !std::filesystem::exists(state, ignored);
+  fresh_pins_ = !std::filesystem::exists(versioned(config_.paths.pin_directory), ignored);
   auto dataplane = Dataplane::open(config_);
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);

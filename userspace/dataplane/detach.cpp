@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "dataplane/dataplane.hpp"
+#include "dataplane/hook_check.hpp"
 #include "dataplane/interface_info.hpp"
 #include "dataplane/interface_slots.hpp"
 #include "dataplane/preflight.hpp"
@@ -74,13 +75,9 @@ Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_
   if (!identity) return tl::unexpected(identity.error());
   std::vector<PinnedAttachment> out;
   for (const auto& interface : all_interfaces()) {
-    const auto hook = look_at_xdp(interface.index, *identity);
-    if (!hook) continue;  // went away meanwhile
-    const auto in = tc_is_ours(interface.index, TcSide::kIngress, *identity);
-    const auto out_side = tc_is_ours(interface.index, TcSide::kEgress, *identity);
-    const bool xdp = hook->owner == HookOwner::kOurs;
-    const bool tc = in && *in && out_side && *out_side;
-    if (xdp || tc) out.push_back({interface.name, xdp, xdp && hook->native, tc});
+    const HookState hooks = look_at_hooks(interface.index, *identity);
+    const bool tc = hooks.tc_ingress && hooks.tc_egress;
+    if (hooks.xdp || tc) out.push_back({interface.name, hooks.xdp, hooks.native, tc});
   }
   return out;
 }

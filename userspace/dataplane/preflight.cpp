@@ -98,12 +98,14 @@ Result<PinDirectory> open_pin_directory(const std::string& pin_directory) {
       return fail(errno, "create " + p->string());
     }
   }
-  out.lock = UniqueFd{open(out.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!out.lock) return fail(errno, "open " + out.path);
-  if (flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  auto lock = lock_pins(pin_directory);
+  if (!lock && lock.error().errno_value == EWOULDBLOCK) {
     return fail(ExitStatus::kFailed, "another probewalld uses " + pin_directory +
                                          ": stop it, or set another paths.pin_directory");
   }
+  if (!lock) return tl::unexpected(lock.error());
+  if (!*lock) return fail(ENOENT, "open " + out.path);
+  out.lock = std::move(*lock);
   return out;
 }
 
