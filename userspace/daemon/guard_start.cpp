@@ -279,10 +279,7 @@ void Guard::describe_start() const {
              identity_.user + "\", which other services may share; `useradd --system " +
              config_.user + "` mends it");
   }
-  for (const auto& r : attached_) {
-    log_line(r.interface + ": " + (r.native ? "native" : "generic") + " XDP by " +
-             to_string(r.kind) + "; " + r.why);
-  }
+  for (const auto& report : attached_) log_line(report.interface + ": " + describe(report));
   const auto number = [](std::uint64_t n) { return std::to_string(n); };
   log_line("limits: " + number(config_.block.max_addresses) + " addresses and " +
            number(config_.block.max_prefixes) + " prefixes per table, " +
