@@ -223,14 +223,11 @@ Result<std::vector<ApiAllow>> ApiAnswers::allow() {
 }
 
 Result<std::vector<ApiSourceRow>> ApiAnswers::sources(std::size_t limit) {
-  const auto offset_us = wall_offset_ns() / 1000;
-  const auto wall = [offset_us](Timestamp t) {
-    return static_cast<std::int64_t>(t.time_since_epoch().count() / 1000) + offset_us;
-  };
+  const RecordToWall wall;
   std::vector<ApiSourceRow> rows;
   for (const auto& thread : threads_) {
     for (auto& r : thread->top_sources(limit)) {
-      rows.push_back({r.source, r.score, r.requests, wall(r.first_seen), wall(r.last_seen),
+      rows.push_back({r.source, r.score, r.requests, wall.us(r.first_seen), wall.us(r.last_seen),
                       std::move(r.reasons), r.bans});
     }
   }

@@ -196,8 +196,7 @@ void DecisionDesk::queue_row(StoredDecision row) {
 }
 
 void DecisionDesk::queue_row(const Decision& d) {
-  const auto offset_us = wall_offset_ns() / 1000;
-  const auto made_us = static_cast<std::int64_t>(to_ns(d.time) / 1000) + offset_us;
+  const auto made_us = RecordToWall{}.us(d.time);
   StoredDecision row;
   row.handle = d.handle;
   row.id = d.id;
