@@ -38,6 +38,11 @@ std::string details(const Json& e, const std::string& type) {
     return fmt::format("status {} to request {}", count(e, "status"), count(e, "request"));
   if (type == "detection")
     return fmt::format("{} +{}", text(e, "rule"), points(number(e, "points")));
+  if (type == "decision" && has(e, "origin")) {
+    return fmt::format("{} until {} by an {}{}", text(e, "action"),
+                       has(e, "until") ? text(e, "until") : "removed", text(e, "origin"),
+                       has(e, "note") ? ": " + text(e, "note", 120) : "");
+  }
   if (type == "decision") {
     return fmt::format("{} until {} score {} ({}) after {} request(s)", text(e, "action"),
                        has(e, "until") ? text(e, "until") : "removed", points(number(e, "score")),

@@ -118,7 +118,7 @@ void Worker::on_note(const guard::Note& note) {
       return desk_->on_ended(note);
     case guard::NoteType::kBanned:
       if (note.reason == guard::kRestored) return;
-      if (note.origin == PW_ORIGIN_OPERATOR && note.text[0] != '\0') desk_->on_operator_ban(note);
+      if (note.origin == PW_ORIGIN_OPERATOR) desk_->on_operator_ban(note, mirror_.enforcing());
       recorder_->with_metrics([&note](Metrics& m) { m.ban(note.origin); });
       return;
     case guard::NoteType::kRefusals:
