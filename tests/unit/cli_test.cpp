@@ -98,6 +98,17 @@ TEST_F(Cli, HelpAndVersionExit0) {
   EXPECT_EQ(run("version --json").out, "{\"version\":\"0.1.0\"}\n");
 }
 
+TEST_F(Cli, WhyNamesTheThresholdOfATrustedSource) {
+  const auto trusted = run("why 198.51.100.8");
+  const auto json = run("why 198.51.100.8 --json");
+
+  EXPECT_TRUE(contains(trusted.out,
+                       "80 (this source is blocked from 130 points, 30 of them earned "
+                       "by trusted use)"))
+      << trusted.out;
+  EXPECT_TRUE(contains(json.out, R"("threshold":130,"threshold_bonus":30)")) << json.out;
+}
+
 TEST_F(Cli, BansListReadsAllPages) {
   source_.ban_count = 12000;
 

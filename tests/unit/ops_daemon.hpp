@@ -63,6 +63,11 @@ class FixedSource : public ApiSource {
     w.ip = ip;
     w.source = source_of(ip, 64);
     if (ip == *IpAddress::parse("192.0.2.1")) w.allow = "default gateway";
+    if (ip == *IpAddress::parse("198.51.100.8")) {  // trusted, with some points
+      w.score = 80;
+      w.threshold = 130;
+      w.threshold_bonus = 30;
+    }
     if (ip != *IpAddress::parse("198.51.100.7")) return w;
     w.blocked = true;
     w.action = "block";

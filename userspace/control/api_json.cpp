@@ -167,6 +167,7 @@ std::string to_json(const ApiWhy& why) {
   why.decision ? write_decision(o.key("decision"), *why.decision) : o.null("decision");
   o.real("score", why.score);
   o.real("threshold", why.threshold);
+  o.real("threshold_bonus", why.threshold_bonus);
   array(o.key("reasons"), why.reasons, write_reason);
   array(o.key("requests"), why.requests, write_text);
   why.allow ? o.text("allow", *why.allow) : o.null("allow");

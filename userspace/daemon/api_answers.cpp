@@ -137,10 +137,11 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   ApiWhy w;
   w.ip = ip;
   w.source = source_of(ip, config()->block.ipv6_prefix);
-  w.threshold = config()->block.threshold;
   w.enforcing = mirror_.enforcing();
   const auto scored = report(w.source);
   w.score = scored.score;
+  w.threshold_bonus = scored.threshold_bonus;
+  w.threshold = config()->block.threshold + scored.threshold_bonus;
   w.reasons = scored.reasons;
   w.requests = recorder_.last_requests(w.source);
   const auto allowed = mirror_.allowed(IpPrefix::of(ip, 128));

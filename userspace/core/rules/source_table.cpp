@@ -117,6 +117,7 @@ class SourceTable::State {
     out.requests = memory.requests;
     out.first_seen = from_ds(memory.first_ds);
     out.last_seen = from_ds(memory.last_ds);
+    out.threshold_bonus = trust_bonus(memory, now);
     return out;
   }
 
