@@ -119,6 +119,21 @@ TEST_F(Cli, BansListReadsAllPages) {
   EXPECT_TRUE(contains(result.out, "10.0.46.223/32"));
 }
 
+TEST_F(Cli, BansExportLeavesFeedEntriesOutAndSaysSo) {
+  source_.feed_count = 2;
+
+  const auto text = run("bans export");
+  const auto json = run("bans export --json");
+
+  for (const auto& result : {text, json}) {
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_FALSE(contains(result.out, "10.0.0.0/32")) << result.out;
+    EXPECT_FALSE(contains(result.out, "10.0.0.1/32")) << result.out;
+    EXPECT_TRUE(contains(result.out, "10.0.0.2/32")) << result.out;
+    EXPECT_TRUE(contains(result.err, "left out: 2 of feeds")) << result.err;
+  }
+}
+
 TEST_F(Cli, BansAddSendsPrefixLengthAndReason) {
   const auto admin =
       guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
