@@ -91,6 +91,26 @@ TEST_F(Cli, UsageErrorsExit2WithASuggestion) {
   EXPECT_TRUE(contains(run("bans lsit").err, "did you mean 'list'?"));
 }
 
+TEST_F(Cli, ATimeThatIsTooLongNamesTheLongestAndTheKeyThatDoesNotBoundIt) {
+  const auto result = run("bans add 10.0.0.1 --ttl 10001d");
+
+  EXPECT_EQ(result.status, 2);
+  EXPECT_TRUE(contains(result.err, "'10001d' is longer than 10000d")) << result.err;
+  EXPECT_TRUE(contains(result.err, "block.max")) << result.err;
+}
+
+TEST_F(Cli, AnUnknownEventTypeExits2AndNamesTheKnownOnes) {
+  const auto unknown = run("events --type decision --type foo");
+
+  EXPECT_EQ(unknown.status, 2) << unknown.out;
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_TRUE(contains(unknown.err,
+                       "'foo' is no event type; there are request, response, detection, decision, "
+                       "unblock, exposure, loss"))
+      << unknown.err;
+  EXPECT_EQ(run("events --type decision").status, 0);
+}
+
 TEST_F(Cli, HelpAndVersionExit0) {
   EXPECT_EQ(run("--help").status, 0);
   EXPECT_EQ(run("bans --help").status, 0);
