@@ -155,7 +155,6 @@ admin::Reply AdminHandler::ban_delete(const IpPrefix& prefix) {
 admin::Reply AdminHandler::ban_flush() {
   const auto flushed = guard_.ledger_->flush();
   if (!flushed) return failed(flushed.error());
-  guard_.backlog_.clear();
   guard::Note note;
   note.type = static_cast<std::uint32_t>(guard::NoteType::kUnbanned);
   note.prefix_len = guard::kEveryPrefix;

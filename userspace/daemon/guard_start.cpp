@@ -242,6 +242,7 @@ Result<void> Guard::serve() {
         on_hook_change(index, report, attached);
       });
 
+  make_teller();
   worker_ = std::make_unique<WorkerSupervisor>(
       loop_, dataplane_->worker_descriptors(),
       WorkerSupervisor::Handlers{
