@@ -9,8 +9,6 @@
 namespace probewall {
 namespace {
 
-constexpr std::array<std::uint8_t, 12> kMappedHead{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 /// Prefix length in the 128-bit mapped space.
 unsigned mapped_length(const IpPrefix& p) { return p.is_v4() ? p.length + 96u : p.length; }
 
@@ -23,36 +21,6 @@ bool same_leading_bits(const IpAddress& a, const IpAddress& b, unsigned bits) {
 }
 
 }  // namespace
-
-IpAddress IpAddress::from_v4(std::uint32_t host_order) {
-  IpAddress a;
-  std::copy(kMappedHead.begin(), kMappedHead.end(), a.bytes.begin());
-  for (unsigned i = 0; i < 4; ++i) {
-    a.bytes[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
-  }
-  return a;
-}
-
-IpAddress IpAddress::from_abi(const pw_addr& a) {
-  IpAddress out;
-  std::memcpy(out.bytes.data(), a.bytes, 16);
-  return out;
-}
-
-pw_addr IpAddress::to_abi() const {
-  pw_addr a{};
-  std::memcpy(a.bytes, bytes.data(), 16);
-  return a;
-}
-
-bool IpAddress::is_v4() const {
-  return std::equal(kMappedHead.begin(), kMappedHead.end(), bytes.begin());
-}
-
-std::uint32_t IpAddress::v4_host_order() const {
-  return (std::uint32_t{bytes[12]} << 24) | (std::uint32_t{bytes[13]} << 16) |
-         (std::uint32_t{bytes[14]} << 8) | bytes[15];
-}
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string z{text};  // inet_pton wants a terminated string
@@ -76,13 +44,12 @@ std::string IpAddress::to_string() const {
 IpPrefix IpPrefix::of(const IpAddress& address, unsigned length) {
   IpPrefix p{address, static_cast<std::uint8_t>(std::min(length, address.is_v4() ? 32u : 128u))};
   const unsigned bits = mapped_length(p);
-  for (unsigned i = 0; i < 16; ++i) {
-    if (i * 8 >= bits) {
-      p.address.bytes[i] = 0;
-    } else if (bits - i * 8 < 8) {
-      p.address.bytes[i] &= static_cast<std::uint8_t>(0xff << (8 - (bits - i * 8)));
-    }
-  }
+  if (bits == 128) return p;
+  auto words = address.words();
+  const auto mask = [](unsigned n) { return n == 0 ? 0 : ~std::uint64_t{0} << (64 - n); };
+  words[0] &= IpAddress::network_order(mask(std::min(bits, 64u)));
+  words[1] &= IpAddress::network_order(mask(bits > 64 ? bits - 64 : 0));
+  p.address = IpAddress::of_words(words);
   return p;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <tuple>
 
 namespace probewall {
 namespace {
@@ -25,12 +24,8 @@ bool begins_with_status_line(std::string_view text) { return text.substr(0, 5) =
 
 /// Both directions of a connection give the same hash.
 std::uint64_t connection_hash(const PacketView& p, bool src_is_low) {
-  const IpAddress& low = src_is_low ? p.src : p.dst;
-  const IpAddress& high = src_is_low ? p.dst : p.src;
-  const std::uint64_t low_port = src_is_low ? p.src_port : p.dst_port;
-  const std::uint64_t high_port = src_is_low ? p.dst_port : p.src_port;
-  return hash_bytes(low.bytes.data(), 16,
-                    hash_bytes(high.bytes.data(), 16, low_port << 16 | high_port));
+  if (src_is_low) return hash_flow({p.src, p.dst, p.src_port, p.dst_port});
+  return hash_flow({p.dst, p.src, p.dst_port, p.src_port});
 }
 
 }  // namespace
@@ -66,7 +61,8 @@ Orientation::Slot& Orientation::slot_for(std::uint64_t hash, std::uint64_t tag) 
 
 Direction Orientation::of_ambiguous(const PacketView& p) {
   if (slots_.empty()) slots_.resize(kSlots);
-  const bool src_is_low = std::tie(p.src, p.src_port) < std::tie(p.dst, p.dst_port);
+  const auto order = p.src <=> p.dst;
+  const bool src_is_low = order == 0 ? p.src_port < p.dst_port : order < 0;
   const std::uint64_t hash = connection_hash(p, src_is_low);
   const std::uint64_t tag = hash | 1;  // 0 is an empty slot
   Slot& slot = slot_for(hash, tag);

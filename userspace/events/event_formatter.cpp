@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "core/http/key_hash.hpp"
 
 namespace probewall {
@@ -12,6 +10,7 @@ namespace {
 
 // Bounds on attacker-chosen text, in code points. The prompt's is the design's.
 constexpr std::size_t kPromptLimit = 120, kPathLimit = 1024, kHeaderLimit = 512, kNameLimit = 256;
+constexpr std::size_t kLongestCodePoint = 4;  ///< bytes of UTF-8
 
 }  // namespace
 
@@ -33,69 +32,87 @@ const char* aim_name(Aim aim) {
   return "unknown";
 }
 
-EventFormatter::EventFormatter(const EventOptions& options) : options_(options) {
-  line_.reserve(4096);
-}
+EventFormatter::EventFormatter(const EventOptions& options) : options_(options) {}
 
 std::int64_t EventFormatter::unix_ns(Timestamp time) const {
   return time.time_since_epoch().count() + options_.wall_offset_ns;
 }
 
 void EventFormatter::begin(Timestamp time, std::string_view type, const IpPrefix* source) {
-  line_.assign("{\"ts\":\"");
-  time_.append(line_, unix_ns(time));
-  line_ += "\",\"type\":\"";
-  line_ += type;
-  line_ += "\",\"source\":";
-  if (source == nullptr) {
-    line_ += "null";
-    return;
-  }
-  line_ += '"';
-  append_prefix(line_, *source);
-  line_ += '"';
+  line_.clear();
+  line_.append("{\"ts\":\"");
+  write(TimeAppender::kSize, [&](char* at) { return time_.put(at, unix_ns(time)); });
+  line_.append("\",\"type\":\"");
+  line_.append(type);
+  line_.append("\",\"source\":");
+  if (source == nullptr) return line_.append("null");
+  line_.append('"');
+  write(kPrefixBound, [&](char* at) { return put_prefix(at, *source); });
+  line_.append('"');
 }
 
 std::string_view EventFormatter::end() {
-  line_ += "}\n";
-  return line_;
+  line_.append("}\n");
+  return line_.view();
 }
 
 void EventFormatter::text(const Key& name, std::string_view value, std::size_t limit) {
   key(name);
-  append_json_string(line_, value, limit);
+  json_string(value, limit);
+}
+
+void EventFormatter::json_string(std::string_view value, std::size_t limit) {
+  value = value.substr(0, kLongestCodePoint * limit);
+  write(json_string_bound(value), [&](char* at) { return put_json_string(at, value, limit); });
 }
 
 void EventFormatter::word(const Key& name, std::string_view value) {
   key(name);
-  line_ += '"';
-  line_ += value;
-  line_ += '"';
+  line_.append('"');
+  line_.append(value);
+  line_.append('"');
 }
 
 void EventFormatter::number(const Key& name, std::uint64_t value) {
   key(name);
-  append_json_uint(line_, value);
+  write(kNumberBound, [&](char* at) { return put_uint(at, value); });
+}
+
+void EventFormatter::decimal(const Key& name, double value) {
+  key(name);
+  json_number(value);
+}
+
+void EventFormatter::json_number(double value) {
+  write(kNumberBound, [&](char* at) { return put_json_number(at, value); });
+}
+
+void EventFormatter::address(const Key& name, const IpAddress& value) {
+  key(name);
+  line_.append('"');
+  write(kPrefixBound, [&](char* at) { return put_ip(at, value); });
+  line_.append('"');
 }
 
 void EventFormatter::flag(const Key& name, bool value) {
   key(name);
-  line_ += value ? "true" : "false";
+  line_.append(value ? "true" : "false");
 }
 
 void EventFormatter::null(const Key& name) {
   key(name);
-  line_ += "null";
+  line_.append("null");
 }
 
 void EventFormatter::aims(const std::vector<Aim>& aims) {
-  line_ += ",\"aims\":[";
+  key("aims");
+  line_.append('[');
   for (std::size_t i = 0; i < aims.size(); ++i) {
-    line_ += i == 0 ? "\"" : ",\"";
-    line_ += aim_name(aims[i]);
-    line_ += '"';
+    line_.append(i == 0 ? "\"" : ",\"");
+    line_.append(aim_name(aims[i]));
+    line_.append('"');
   }
-  line_ += ']';
+  line_.append(']');
 }
 
 void EventFormatter::prompt(const LlmFields& llm) {
@@ -112,15 +129,9 @@ void EventFormatter::prompt(const LlmFields& llm) {
 std::string_view EventFormatter::request(const Request& r) {
   begin(r.time, "request", &r.source);
   number("id", r.id);
-  key("src");
-  line_ += '"';
-  append_ip(line_, r.flow.client);
-  line_ += '"';
+  address("src", r.flow.client);
   number("src_port", r.flow.client_port);
-  key("dst");
-  line_ += '"';
-  append_ip(line_, r.flow.server);
-  line_ += '"';
+  address("dst", r.flow.server);
   number("dst_port", r.flow.server_port);
   text("method", r.head.method, kNameLimit);
   // Without the query: that is where keys travel (Gemini's ?key=).
@@ -136,14 +147,17 @@ std::string_view EventFormatter::request(const Request& r) {
   word("impl", to_string(r.impl));
   text("model", r.llm.model, kNameLimit);
   prompt(r.llm);
-  key("max_tokens");
   if (r.llm.max_tokens) {
-    append_json_int(line_, *r.llm.max_tokens);
+    key("max_tokens");
+    write(kNumberBound, [&](char* at) { return put_int(at, *r.llm.max_tokens); });
   } else {
-    line_ += "null";
+    null("max_tokens");
   }
-  key("stream");
-  line_ += !r.llm.stream ? "null" : *r.llm.stream ? "true" : "false";
+  if (r.llm.stream) {
+    flag("stream", *r.llm.stream);
+  } else {
+    null("stream");
+  }
   static constexpr const char* kAuth[] = {"none", "bearer", "other"};
   word("auth", kAuth[static_cast<std::size_t>(r.head.auth)]);
   if (r.head.auth_hash.empty()) {
@@ -173,8 +187,7 @@ std::string_view EventFormatter::detection(const Detection& d, const Request& re
   begin(request.proven_time, "detection", &request.source);
   text("rule", d.rule, kNameLimit);
   aims(d.aims);
-  key("points");
-  append_json_number(line_, d.points);
+  decimal("points", d.points);
   number("request", d.request_id);
   if (d.shadow) flag("shadow", true);
   return end();
@@ -207,34 +220,36 @@ void EventFormatter::decided(const Decision& d, const DecisionOutcome& outcome) 
   word("action", to_string(d.action));
   if (d.duration > Duration::zero()) {
     key("until");
-    line_ += '"';
-    until_.append(line_, unix_ns(d.time + d.duration));
-    line_ += '"';
+    line_.append('"');
+    write(TimeAppender::kSize,
+          [&](char* at) { return until_.put(at, unix_ns(d.time + d.duration)); });
+    line_.append('"');
   } else {
     null("until");
   }
-  key("score");
-  append_json_number(line_, d.score);
-  line_ += ",\"rules\":[";
+  decimal("score", d.score);
+  key("rules");
+  line_.append('[');
   for (std::size_t i = 0; i < d.reasons.size(); ++i) {
-    if (i > 0) line_ += ',';
-    append_json_string(line_, d.reasons[i].rule, kNameLimit);
+    if (i > 0) line_.append(',');
+    json_string(d.reasons[i].rule, kNameLimit);
   }
-  line_ += "],\"points\":[";
+  line_.append(']');
+  key("points");
+  line_.append('[');
   for (std::size_t i = 0; i < d.reasons.size(); ++i) {
-    if (i > 0) line_ += ',';
-    append_json_number(line_, d.reasons[i].points);
+    if (i > 0) line_.append(',');
+    json_number(d.reasons[i].points);
   }
-  line_ += ']';
+  line_.append(']');
   aims(d.aims);
   number("requests_seen", d.requests_seen);
   number("request", d.request_id);
   flag("proven", d.proven);
-  key("reaction_us");
   if (outcome.reaction_us) {
-    append_json_number(line_, *outcome.reaction_us);
+    decimal("reaction_us", *outcome.reaction_us);
   } else {
-    line_ += "null";
+    null("reaction_us");
   }
   if (outcome.connections_ended) {
     number("connections_ended", *outcome.connections_ended);
@@ -252,10 +267,7 @@ std::string_view EventFormatter::unblock(Timestamp time, const IpPrefix& source,
 
 std::string_view EventFormatter::exposure(const Exposure& e) {
   begin(e.time, "exposure", &e.source);
-  key("server");
-  line_ += '"';
-  append_ip(line_, e.server);
-  line_ += '"';
+  address("server", e.server);
   number("port", e.port);
   word("impl", to_string(e.impl));
   word("access", to_string(e.access));
@@ -274,14 +286,16 @@ std::string_view EventFormatter::loss(Timestamp time, std::string_view what, std
 }
 
 std::string_view EventFormatter::summary(const ReplaySummary& s) {
-  line_.assign("{\"type\":\"summary\"");
+  line_.clear();
+  line_.append("{\"type\":\"summary\"");
   number("packets", s.packets);
   number("flows", s.flows);
   number("requests", s.requests);
   number("detections", s.detections);
   number("decisions", s.decisions);
   key("elapsed_s");
-  fmt::format_to(std::back_inserter(line_), "{:.6f}", s.elapsed_s);
+  write(kNumberBound,
+        [&](char* at) { return fmt::format_to_n(at, kNumberBound, "{:.6f}", s.elapsed_s).out; });
   return end();
 }
 

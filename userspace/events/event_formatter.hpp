@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "core/events.hpp"
 #include "events/json_append.hpp"
+#include "events/line_buffer.hpp"
 
 namespace probewall {
 
@@ -71,7 +72,16 @@ class EventFormatter {
       text[size++] = ':';
     }
   };
-  void key(const Key& name) { line_.append(name.text, name.size); }
+  void key(const Key& name) { line_.append({name.text, name.size}); }
+  /// `put` writes at most `bound` bytes at the pointer it is given and returns their end.
+  template <typename Put>
+  void write(std::size_t bound, Put put) {
+    line_.written(put(line_.room(bound)));
+  }
+  void json_string(std::string_view value, std::size_t limit);
+  void json_number(double value);
+  void decimal(const Key& name, double value);
+  void address(const Key& name, const IpAddress& value);
   void text(const Key& name, std::string_view value, std::size_t limit);
   void word(const Key& name, std::string_view value);  ///< a constant of ours: not escaped
   void number(const Key& name, std::uint64_t value);
@@ -84,7 +94,7 @@ class EventFormatter {
 
   EventOptions options_;
   TimeAppender time_, until_;
-  std::string line_;
+  LineBuffer line_;
 };
 
 /// "endpoint-discovery", "fingerprinting"... (DESIGN.md, section 1).

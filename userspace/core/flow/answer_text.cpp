@@ -12,14 +12,47 @@ namespace {
 constexpr std::size_t kEnough = 768;              ///< what the kernel captures of an answer
 constexpr std::uint64_t kMaxLength = 1ull << 40;  ///< more is as good as endless
 
-std::optional<std::uint64_t> declared_length(std::string_view head) {
-  const auto digits = answer_field(head, "\ncontent-length:");
-  if (!digits) return std::nullopt;
-  std::uint64_t length = 0;
-  for (std::size_t i = 0; i < digits->size() && (*digits)[i] >= '0' && (*digits)[i] <= '9'; ++i) {
-    length = std::min(kMaxLength, length * 10 + static_cast<std::uint64_t>((*digits)[i] - '0'));
+/// Calls `visit(name, value)` for each field line of a head, until it returns false. The status
+/// line is none.
+template <typename Visit>
+void each_field(std::string_view head, Visit visit) {
+  for (std::size_t lf = head.find('\n'); lf != std::string_view::npos;) {
+    const std::size_t begin = lf + 1;
+    lf = head.find('\n', begin);
+    const auto line = head.substr(begin, lf == std::string_view::npos ? lf : lf - begin);
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    const auto rest = line.substr(colon + 1);
+    const auto end = rest.ends_with('\r') ? rest.size() - 1 : rest.size();
+    if (!visit(line.substr(0, colon), trim_blank(rest.substr(0, end)))) return;
   }
-  return length;
+}
+
+std::uint64_t leading_number(std::string_view digits) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < digits.size() && digits[i] >= '0' && digits[i] <= '9'; ++i) {
+    number = std::min(kMaxLength, number * 10 + static_cast<std::uint64_t>(digits[i] - '0'));
+  }
+  return number;
+}
+
+/// How the head says where the body ends: the first field of each name counts.
+struct Framing {
+  std::optional<bool> chunked;
+  std::optional<std::uint64_t> length;
+};
+
+Framing framing_of(std::string_view head) {
+  Framing out;
+  each_field(head, [&](std::string_view name, std::string_view value) {
+    if (name.size() == 14 && !out.length && equals_lower(name, "content-length")) {
+      out.length = leading_number(value);
+    } else if (name.size() == 17 && !out.chunked && equals_lower(name, "transfer-encoding")) {
+      out.chunked = contains_lower(value, "chunked");
+    }
+    return true;
+  });
+  return out;
 }
 
 }  // namespace
@@ -44,11 +77,13 @@ std::size_t answer_head_end(std::string_view text) {
 }
 
 std::optional<std::string_view> answer_field(std::string_view head, std::string_view name) {
-  const auto at = std::search(head.begin(), head.end(), name.begin(), name.end(),
-                              [](char a, char b) { return ascii_lower(a) == b; });
-  if (at == head.end()) return std::nullopt;
-  const auto rest = head.substr(static_cast<std::size_t>(at - head.begin()) + name.size());
-  return trim_blank(rest.substr(0, rest.find_first_of("\r\n")));
+  std::optional<std::string_view> found;
+  each_field(head, [&](std::string_view field, std::string_view value) {
+    if (!equals_lower(field, name)) return true;
+    found = value;
+    return false;
+  });
+  return found;
 }
 
 bool looks_like_answer(std::string_view text) {
@@ -67,16 +102,15 @@ AnswerSize measure_answer(std::string_view text, bool to_head) {
     size.total = size.head;
     return size;
   }
-  const auto head = text.substr(0, size.head);
-  const auto coding = answer_field(head, "\ntransfer-encoding:");
-  if (coding && contains_lower(*coding, "chunked")) {
+  const Framing framing = framing_of(text.substr(0, size.head));
+  if (framing.chunked.value_or(false)) {
     size.chunked = true;
     std::string_view body = text.substr(size.head);
     ChunkDecoder chunks;
     const auto end = chunks.feed(body, [](std::string_view) { return true; });
     if (end == ChunkDecoder::Result::kDone) size.total = text.size() - body.size();
-  } else if (const auto length = declared_length(head)) {
-    size.total = size.head + *length;
+  } else if (framing.length) {
+    size.total = size.head + *framing.length;
   }
   return size;
 }

@@ -5,7 +5,6 @@
 #include "core/flow/assembler_state.hpp"
 #include "core/http/text.hpp"
 #include "core/llm/classify.hpp"
-#include "core/llm/fields_reader.hpp"
 
 namespace probewall {
 namespace {
@@ -25,16 +24,19 @@ bool intersects(std::uint32_t lo, std::uint32_t hi, std::uint32_t begin, std::ui
 }  // namespace
 
 void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending ending) {
-  Request r;
+  Request& r = request_;
   r.id = next_id_++;
   r.time = draft.time;
   r.proven_time = draft.proven_time;
   r.flow = flow.key;
   r.source = source_of(flow.key.client, config_.ipv6_prefix);
-  r.body_prefix = std::move(body_buffer_);  // for its memory: most bodies are too large to be cheap
   r.body_prefix = draft.body_prefix();
-  r.head = std::move(draft.head);
-  if (!r.body_prefix.empty()) r.llm = read_llm_fields(r.body_prefix);
+  std::swap(r.head, draft.head);
+  if (r.body_prefix.empty()) {
+    r.llm.clear();
+  } else {
+    llm_reader_.read(r.body_prefix, r.llm);
+  }
   const Classified kind = classify(r.head, r.llm);
   r.api = kind.api;
   r.impl = kind.impl;
@@ -48,6 +50,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   if (flow.conflict && seq_at_or_before(flow.conflict_hi, end)) flow.conflict = false;
   r.after_gap = draft.after_gap;
   r.decoy = flow.decoy;
+  r.over_limit = false;  // the pipeline's to say
   r.index_on_flow = flow.requests++;
   // HTTP/2 requests may begin in one segment and all end in later ones.
   r.pipelined = r.index_on_flow > 0 &&
@@ -65,9 +68,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
                        .to_head = r.head.method == "HEAD",
                        .stream = draft.stream});
   lose(Loss::kResponseUnmatched, flow.answers.take_lost());
-  sink_.on_request(std::move(r));
-  // What the sink did not take serves the next request.
-  body_buffer_ = std::move(r.body_prefix);  // NOLINT(bugprone-use-after-move)
+  sink_.on_request(std::move(r));  // what the sink does not take serves the next request
 }
 
 void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {

@@ -9,6 +9,7 @@
 #include "core/flow/flow_table.hpp"
 #include "core/flow/request_assembler.hpp"
 #include "core/http/hpack.hpp"
+#include "core/llm/fields_reader.hpp"
 
 namespace probewall {
 
@@ -81,7 +82,8 @@ class RequestAssembler::State {
   FlowTable table_;
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
-  std::string body_buffer_;      ///< the last request's body, for the next one
+  LlmFieldsReader llm_reader_;
+  Request request_;  ///< the one being given out; kept for the memory of its texts
   Timestamp now_{};
   std::uint64_t next_id_ = 1;
   std::uint64_t flows_total_ = 0;

@@ -5,11 +5,6 @@
 
 namespace probewall {
 
-std::size_t FlowTable::Hash::operator()(const FlowKey& k) const noexcept {
-  const std::uint64_t ports = (std::uint64_t{k.client_port} << 16) | k.server_port;
-  return hash_bytes(k.server.bytes.data(), 16, hash_bytes(k.client.bytes.data(), 16, seed ^ ports));
-}
-
 FlowTable::FlowTable(std::uint32_t max_flows, std::uint64_t hash_seed)
     : max_flows_(std::max(max_flows, 1u)), map_(0, Hash{hash_seed}) {}
 

@@ -105,7 +105,7 @@ class FlowTable {
   struct Hash {
     using is_avalanching = void;
     std::uint64_t seed = 0;
-    std::size_t operator()(const FlowKey& k) const noexcept;
+    std::size_t operator()(const FlowKey& k) const noexcept { return hash_flow(k, seed); }
   };
 
   std::uint32_t max_flows_;

@@ -203,7 +203,7 @@ bool Http2Requests::on_block_ended() {
 
 /// Turns the fields so far into the head. False: it names no request.
 bool Http2Requests::set_head(RequestDraft& draft, bool whole) {
-  draft.head = head_of_fields(std::move(fields_), out_->secret());
+  head_of_fields(fields_, out_->secret(), draft.head);
   fields_.clear();
   if (whole) draft.head_size = std::max<std::size_t>(fields_size_, 1);
   return !draft.head.method.empty() && !draft.head.target.empty();

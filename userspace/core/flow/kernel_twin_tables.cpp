@@ -3,12 +3,6 @@
 
 namespace probewall::twin {
 
-std::uint64_t SynackTable::hash(const FlowKey& flow) const {
-  const std::uint64_t ports = std::uint64_t{flow.client_port} << 16 | flow.server_port;
-  return hash_bytes(flow.client.bytes.data(), 16,
-                    hash_bytes(flow.server.bytes.data(), 16, seed_ ^ ports));
-}
-
 void SynackTable::store(std::uint64_t hash, Isns isns) {
   const std::uint64_t tag = hash >> 32 | 1;  // never 0: an empty slot matches nobody
   pw_synack_slot* const ways = &slots_[first_way(hash)];

@@ -16,23 +16,6 @@
 
 namespace probewall::twin {
 
-/// Equality without a call of memcmp for each address.
-struct QuickEqual {
-  static bool same(const IpAddress& a, const IpAddress& b) {
-    std::array<std::uint64_t, 2> x, y;
-    std::memcpy(x.data(), a.bytes.data(), sizeof x);
-    std::memcpy(y.data(), b.bytes.data(), sizeof y);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-  }
-  bool operator()(const FlowKey& a, const FlowKey& b) const {
-    return a.client_port == b.client_port && a.server_port == b.server_port &&
-           same(a.client, b.client) && same(a.server, b.server);
-  }
-  bool operator()(const IpPrefix& a, const IpPrefix& b) const {
-    return a.length == b.length && same(a.address, b.address);
-  }
-};
-
 /// Least recently used goes first, as in BPF_MAP_TYPE_LRU_HASH (which is only approximately so).
 /// Here an entry moves up when an eighth of the capacity was used since it last did: the neighbours
 /// of an entry in the list are cache misses, and most entries are used several times in a row.
@@ -108,7 +91,7 @@ class LruTable {
   std::uint32_t head_ = kNone, tail_ = kNone;
   std::uint64_t moves_ = 0;
   std::vector<Node> nodes_;
-  boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>, QuickEqual> index_;
+  boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>> index_;
 };
 
 /// pw_synack. The kernel's array is direct-mapped, and a collision costs the earlier connection its
@@ -121,7 +104,7 @@ class SynackTable {
     std::uint32_t server_isn1 = 0;
     std::uint32_t client_isn1 = 0;
   };
-  std::uint64_t hash(const FlowKey& flow) const;
+  std::uint64_t hash(const FlowKey& flow) const { return hash_flow(flow, seed_); }
   void store(std::uint64_t hash, Isns isns);
   std::optional<Isns> find(std::uint64_t hash) const;
 

@@ -21,7 +21,7 @@ void RequestDraft::note_origin(const ByteOrigin& origin) {
 }
 
 void RequestDraft::clear() {
-  head = RequestHead{};
+  head.clear();
   wire.clear();
   body.clear();
   head_size = body_size = 0;
@@ -157,7 +157,7 @@ std::size_t RequestStream::feed_head(std::string_view bytes, std::uint32_t seq,
 
 void RequestStream::end_of_head(StreamContext& out) {
   RequestDraft& d = *draft_;
-  d.head = parse_request_head(d.wire, out.secret());
+  parse_request_head(d.wire, out.secret(), d.head);
   // HTTP/2 connection preface (RFC 9113, section 3.4).
   if (d.head.method == "PRI" && d.head.version_major == 2) {
     out.pool().give(std::move(draft_));
@@ -360,7 +360,7 @@ void RequestStream::ignore(StreamContext& out) {
 
 void RequestStream::emit(Ending ending, StreamContext& out) {
   auto draft = std::move(draft_);
-  if (draft->head_size == 0) draft->head = parse_request_head(draft->wire, out.secret());
+  if (draft->head_size == 0) parse_request_head(draft->wire, out.secret(), draft->head);
   out.on_draft(*draft, ending);
   out.pool().give(std::move(draft));
 }

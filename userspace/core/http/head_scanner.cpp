@@ -27,6 +27,11 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /// "HTTP/1.1" and its odd relatives; false when the word is no protocol version at all.
 bool read_version(std::string_view word, RequestLine& out) {
+  if (word == "HTTP/1.1" || word == "HTTP/1.0") {
+    out.version_major = 1;
+    out.version_minor = word.back() - '0';
+    return true;
+  }
   const auto slash = word.find('/');
   if (slash == 0 || slash == std::string_view::npos || slash > 8) return false;
   for (const char c : word.substr(0, slash)) {
@@ -38,8 +43,7 @@ bool read_version(std::string_view word, RequestLine& out) {
   out.version_minor = digits.size() == 3 && digits[1] == '.' && digits[2] >= '0' && digits[2] <= '9'
                           ? digits[2] - '0'
                           : 0;
-  const bool usual = word == "HTTP/1.1" || word == "HTTP/1.0";
-  if (!usual) out.odd = true;
+  out.odd = true;
   return digits.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
@@ -62,17 +66,18 @@ RequestLine split_request_line(std::string_view line) {
   if (line[end] != ' ' || rest.data() != line.data() + end + 1) out.odd = true;
   // A target may hold spaces (some servers take everything up to the version), so the version is
   // looked for from the end.
-  const auto last = rest.find_last_of(" \t");
-  const bool versioned = last != std::string_view::npos && read_version(rest.substr(last + 1), out);
+  std::size_t word = rest.size();
+  while (word > 0 && !is_blank(rest[word - 1])) --word;
+  const bool versioned = word > 0 && read_version(rest.substr(word), out);
   if (versioned) {
-    if (rest[last] != ' ' || is_blank(rest[last - 1])) out.odd = true;
-    rest = trim_blank(rest.substr(0, last));
+    if (rest[word - 1] != ' ' || is_blank(rest[word - 2])) out.odd = true;
+    rest = trim_blank(rest.substr(0, word - 1));
   } else {
     out.odd = true;
   }
   out.target = rest;
   if (rest.empty()) return out;
-  if (rest.find_first_of(" \t") != std::string_view::npos) out.odd = true;
+  if (find_any<' ', '\t'>(rest) != std::string_view::npos) out.odd = true;
   out.valid = versioned || begins_like_target(rest);
   return out;
 }

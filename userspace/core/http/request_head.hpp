@@ -6,26 +6,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "core/http/header_list.hpp"
 
 namespace probewall {
-
-struct Header {
-  std::string name;   ///< as sent
-  std::string value;  ///< outer white space removed, folded lines joined by one space
-};
 
 /// How the request shows who it is. The key itself never leaves the parser, only its keyed hash.
 enum class AuthKind : std::uint8_t { kNone, kBearer, kOther };
 
-struct RequestHead {
-  std::string method;
-  std::string target;  ///< as sent, with the query; values of key-like parameters are removed
-  std::string path;    ///< target without query, without "scheme://host"
+/// What a head says in numbers and flags.
+struct HeadFacts {
   int version_major = 1;
   int version_minor = 1;
-  std::vector<Header> headers;  ///< in order of arrival
-
   std::optional<std::uint64_t> content_length;  ///< only when exactly one valid value was sent
   bool content_length_invalid = false;          ///< several different ones, or not a number
   bool content_length_repeated = false;         ///< sent more than once, in one or more headers
@@ -35,10 +27,18 @@ struct RequestHead {
   bool connection_close = false;  ///< "close" sent, or HTTP/1.0 without keep-alive
   bool upgrade = false;
   bool odd = false;  ///< needed leniency: bare LF, space before colon, folding, NUL, version...
-
   AuthKind auth = AuthKind::kNone;
+};
+
+struct RequestHead : HeadFacts {
+  std::string method;
+  std::string target;     ///< as sent, with the query; values of key-like parameters are removed
+  std::string path;       ///< target without query, without "scheme://host"
+  HeaderList headers;     ///< in order of arrival
   std::string auth_hash;  ///< 16 hex digits of a keyed hash; empty without key
 
+  /// As a fresh one, but for the memory its texts have.
+  void clear();
   /// First header with this name, compared without case; empty view when absent.
   std::string_view header(std::string_view name) const;
   bool has_header(std::string_view name) const;

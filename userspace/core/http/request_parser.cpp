@@ -34,11 +34,11 @@ bool is_key_parameter(std::string_view name) {
 
 class HeadBuilder {
  public:
-  explicit HeadBuilder(const HashSecret& secret) : secret_(secret) {}
+  HeadBuilder(const HashSecret& secret, RequestHead& head) : secret_(secret), head_(head) {}
 
-  RequestHead build(std::string_view text) {
+  void build(std::string_view text) {
     bool bare = false;
-    if (!set_request_line(take_line(text, bare))) return std::move(head_);
+    if (!set_request_line(take_line(text, bare))) return;
     while (!text.empty()) {
       const auto line = take_line(text, bare);
       if (line.empty()) break;
@@ -47,20 +47,20 @@ class HeadBuilder {
     flush();
     finish();
     if (bare) head_.odd = true;
-    return std::move(head_);
   }
 
   /// HTTP/2: pseudo-headers first, then fields whose names are lower case (RFC 9113, section 8.2).
-  RequestHead build(std::vector<Header>&& fields) {
+  void build(const std::vector<Header>& fields) {
     head_.version_major = 2;
     head_.version_minor = 0;
-    for (Header& field : fields) {
+    for (const Header& field : fields) {
       if (is_forbidden(field)) head_.odd = true;
       if (!field.name.empty() && field.name[0] == ':') {
         add_pseudo(field);
       } else {
         regular_seen_ = true;
-        current_ = std::move(field);
+        name_ = field.name;
+        value_ = field.value;
         pending_ = true;
         flush();
       }
@@ -72,7 +72,6 @@ class HeadBuilder {
     }
     if (head_.method.empty()) head_.odd = true;
     finish();
-    return std::move(head_);
   }
 
  private:
@@ -87,14 +86,14 @@ class HeadBuilder {
     return field.name.empty() || field.name.find_first_of(" \t\r\n") != std::string::npos;
   }
 
-  void add_pseudo(Header& field) {
+  void add_pseudo(const Header& field) {
     if (regular_seen_) head_.odd = true;
     if (field.name == ":method" && head_.method.empty()) {
-      head_.method = std::move(field.value);
+      head_.method = field.value;
     } else if (field.name == ":path" && head_.target.empty()) {
       set_target(field.value);
     } else if (field.name == ":authority" && !head_.has_header("host")) {
-      head_.headers.push_back({"host", std::move(field.value)});
+      head_.headers.add("host", field.value);
     } else if (field.name != ":scheme" && field.name != ":protocol") {
       head_.odd = true;
     }
@@ -114,12 +113,11 @@ class HeadBuilder {
   void set_target(std::string_view target) {
     head_.target = target;
     const auto scheme = target.find("://");
-    if (scheme != std::string_view::npos && scheme < target.find_first_of("/?#")) {
-      const auto slash = target.find_first_of("/?#", scheme + 3);
+    if (scheme != std::string_view::npos && scheme < find_any<'/', '?', '#'>(target)) {
+      const auto slash = find_any<'/', '?', '#'>(target, scheme + 3);
       target = slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
     }
-    const auto end = target.find_first_of("?#");
-    head_.path = target.substr(0, end);
+    head_.path = target.substr(0, find_any<'?', '#'>(target));
     if (head_.path.empty()) head_.path = "/";
     const auto query = head_.target.find('?');
     if (query != std::string::npos) remove_query_keys(query + 1);
@@ -149,8 +147,10 @@ class HeadBuilder {
       head_.odd = true;
       const auto more = trim_blank(line);
       if (!pending_ || more.empty()) return;
-      if (!current_.value.empty()) current_.value += ' ';
-      current_.value += more;
+      if (value_.data() != folded_.data()) folded_ = value_;
+      if (!folded_.empty()) folded_ += ' ';
+      folded_ += more;
+      value_ = folded_;
       return;
     }
     flush();
@@ -161,57 +161,50 @@ class HeadBuilder {
     }
     const auto name = trim_blank(line.substr(0, colon));
     if (name.size() != colon) head_.odd = true;
-    current_.name = name;
-    current_.value = trim_blank(line.substr(colon + 1));
+    name_ = name;
+    value_ = trim_blank(line.substr(colon + 1));
     pending_ = true;
   }
 
   void flush() {
     if (!pending_) return;
     pending_ = false;
-    apply(current_);
-    if (head_.headers.empty()) head_.headers.reserve(16);
+    const bool is_key = apply(name_, value_);
     if (head_.headers.size() < kMaxHeaders) {
-      head_.headers.push_back(std::move(current_));
+      head_.headers.add(name_, is_key ? std::string_view{} : value_);
     } else {
       head_.odd = true;
     }
-    current_ = {};
   }
 
-  void apply(Header& h) {
-    const std::string_view name = h.name;
+  /// True when the value is a key, which goes no further.
+  bool apply(std::string_view name, std::string_view value) {
     switch (name.size()) {
       case 6:
         if (equals_lower(name, "expect")) {
-          head_.expect_continue = contains_lower(h.value, "100-continue");
+          head_.expect_continue = contains_lower(value, "100-continue");
         }
-        break;
+        return false;
       case 7:
         if (equals_lower(name, "upgrade")) head_.upgrade = true;
-        if (equals_lower(name, "api-key")) take_key(h, AuthKind::kOther, h.value);
-        break;
+        return equals_lower(name, "api-key") && take_key(value);
       case 9:
-        if (equals_lower(name, "x-api-key")) take_key(h, AuthKind::kOther, h.value);
-        break;
+        return equals_lower(name, "x-api-key") && take_key(value);
       case 10:
-        if (equals_lower(name, "connection")) set_connection(h.value);
-        break;
+        if (equals_lower(name, "connection")) set_connection(value);
+        return false;
       case 13:
-        if (equals_lower(name, "authorization")) authorization(h);
-        break;
+        return equals_lower(name, "authorization") && authorization(value);
       case 14:
-        if (equals_lower(name, "content-length")) content_length(h.value);
-        if (equals_lower(name, "x-goog-api-key")) take_key(h, AuthKind::kOther, h.value);
-        break;
+        if (equals_lower(name, "content-length")) content_length(value);
+        return equals_lower(name, "x-goog-api-key") && take_key(value);
       case 17:
-        if (equals_lower(name, "transfer-encoding")) transfer_encoding(h.value);
-        break;
+        if (equals_lower(name, "transfer-encoding")) transfer_encoding(value);
+        return false;
       case 19:
-        if (equals_lower(name, "proxy-authorization")) take_key(h, AuthKind::kOther, h.value);
-        break;
+        return equals_lower(name, "proxy-authorization") && take_key(value);
       default:
-        break;
+        return false;
     }
   }
 
@@ -247,20 +240,17 @@ class HeadBuilder {
     if (!equals_lower(trim_blank(value), "chunked")) head_.odd = true;
   }
 
-  void authorization(Header& h) {
-    const std::string_view value = h.value;
-    const auto space = value.find_first_of(" \t");
-    if (equals_lower(value.substr(0, space), "bearer")) {
-      const auto key = space == std::string_view::npos ? "" : trim_blank(value.substr(space));
-      take_key(h, AuthKind::kBearer, key);
-    } else if (!value.empty()) {
-      take_key(h, AuthKind::kOther, value);
-    }
+  bool authorization(std::string_view value) {
+    const auto space = find_any<' ', '\t'>(value);
+    if (!equals_lower(value.substr(0, space), "bearer")) return take_key(value);
+    const auto key = space == std::string_view::npos ? "" : trim_blank(value.substr(space));
+    set_auth(AuthKind::kBearer, key);
+    return true;
   }
 
-  void take_key(Header& h, AuthKind kind, std::string_view key) {
-    set_auth(kind, key);
-    h.value.clear();
+  bool take_key(std::string_view key) {
+    set_auth(AuthKind::kOther, key);
+    return true;
   }
 
   /// A bearer token says more than any other key, the first of a kind more than the next.
@@ -282,8 +272,9 @@ class HeadBuilder {
   }
 
   const HashSecret& secret_;
-  RequestHead head_;
-  Header current_;
+  RequestHead& head_;
+  std::string_view name_, value_;  ///< of the running header, which may be folded further
+  std::string folded_;
   bool pending_ = false;
   bool keep_alive_ = false;
   bool regular_seen_ = false;  ///< HTTP/2: a field that is no pseudo-header
@@ -301,26 +292,43 @@ std::uint64_t lenient_number(std::string_view text) {
 
 }  // namespace
 
+void RequestHead::clear() {
+  static_cast<HeadFacts&>(*this) = {};
+  method.clear();
+  target.clear();
+  path.clear();
+  headers.clear();
+  auth_hash.clear();
+}
+
 std::string_view RequestHead::header(std::string_view name) const {
-  for (const Header& h : headers) {
+  for (const HeaderView h : headers) {
     if (iequals(h.name, name)) return h.value;
   }
   return {};
 }
 
 bool RequestHead::has_header(std::string_view name) const {
-  for (const Header& h : headers) {
+  for (const HeaderView h : headers) {
     if (iequals(h.name, name)) return true;
   }
   return false;
 }
 
-RequestHead parse_request_head(std::string_view text, const HashSecret& secret) {
-  return HeadBuilder{secret}.build(text);
+void parse_request_head(std::string_view text, const HashSecret& secret, RequestHead& out) {
+  out.clear();
+  HeadBuilder{secret, out}.build(text);
 }
 
-RequestHead head_of_fields(std::vector<Header>&& fields, const HashSecret& secret) {
-  return HeadBuilder{secret}.build(std::move(fields));
+RequestHead parse_request_head(std::string_view text, const HashSecret& secret) {
+  RequestHead head;
+  parse_request_head(text, secret, head);
+  return head;
+}
+
+void head_of_fields(const std::vector<Header>& fields, const HashSecret& secret, RequestHead& out) {
+  out.clear();
+  HeadBuilder{secret, out}.build(fields);
 }
 
 BodyFraming body_framing(const RequestHead& head) {

@@ -19,13 +19,14 @@ inline constexpr std::size_t kMaxHeaders = 256;
 /// `text` begins at the method; with its blank line it is a whole head, without it what was seen of
 /// one: an unfinished last line is read as far as it goes. Keys are replaced by hashes under
 /// `secret`. An unusable request line gives an empty method. Cost is linear in `text`.
+void parse_request_head(std::string_view text, const HashSecret& secret, RequestHead& out);
 RequestHead parse_request_head(std::string_view text, const HashSecret& secret);
 
 /// The same from the fields of one HTTP/2 request, pseudo-headers included, in order of arrival:
 /// ":authority" becomes the header "host" where it stood. Without method or path, or with what no
 /// server lets through (upper case, pseudo-headers late or twice, line ends), `odd` is set. Fields
 /// that are missing because the list was cut are no error.
-RequestHead head_of_fields(std::vector<Header>&& fields, const HashSecret& secret);
+void head_of_fields(const std::vector<Header>& fields, const HashSecret& secret, RequestHead& out);
 
 /// How a request's body is delimited (RFC 9112, section 6.3).
 struct BodyFraming {

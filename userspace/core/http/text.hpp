@@ -29,6 +29,16 @@ constexpr bool iequals(std::string_view a, std::string_view b) {
   return true;
 }
 
+/// Offset of the first of the characters at or after `pos`; npos without one. Unlike
+/// find_first_of(), no call for each character of the text.
+template <char... kWanted>
+constexpr std::size_t find_any(std::string_view text, std::size_t pos = 0) {
+  for (; pos < text.size(); ++pos) {
+    if (((text[pos] == kWanted) || ...)) return pos;
+  }
+  return std::string_view::npos;
+}
+
 /// Without the spaces and tabs at both ends. A blank text gives an empty view into it.
 constexpr std::string_view trim_blank(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);

@@ -56,26 +56,25 @@ enum class Impl : std::uint8_t {
 };
 const char* to_string(Impl impl);  ///< "ollama", "llama.cpp", "lmstudio", "open-webui"...
 
-struct Message {
-  std::string role;     ///< at most 32 bytes
-  std::string content;  ///< at most LlmLimits::kTextBytes, unescaped UTF-8
-};
-
-/// A JSON body's LLM fields. Every field may be absent: the body may be cut, empty or not JSON.
-struct LlmFields {
-  bool is_json = false;            ///< the first significant byte opened an object or array
-  bool complete = false;           ///< the document ended inside the bytes seen
-  bool malformed = false;          ///< a byte no JSON text can have there
-  std::string model;               ///< also Ollama's "name"; cut to 256 bytes
-  std::vector<std::string> roles;  ///< in order, at most 64
-  std::string system_text;         ///< first system/developer text, cut to kTextBytes
-  std::string user_text;           ///< last user text (chat), prompt (generate), input (responses)
+/// What a JSON body says in numbers and flags.
+struct LlmFacts {
+  bool is_json = false;    ///< the first significant byte opened an object or array
+  bool complete = false;   ///< the document ended inside the bytes seen
+  bool malformed = false;  ///< a byte no JSON text can have there
   std::optional<std::int64_t>
       max_tokens;  ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
   std::optional<bool> stream;
   std::uint32_t message_count = 0;
   std::uint32_t tool_count = 0;
   std::optional<bool> insecure;  ///< Ollama pull/push
+};
+
+/// A JSON body's LLM fields. Every field may be absent: the body may be cut, empty or not JSON.
+struct LlmFields : LlmFacts {
+  std::string model;               ///< also Ollama's "name"; cut to 256 bytes
+  std::vector<std::string> roles;  ///< in order, at most 64
+  std::string system_text;         ///< first system/developer text, cut to kTextBytes
+  std::string user_text;           ///< last user text (chat), prompt (generate), input (responses)
   std::vector<std::string>
       urls;  ///< values of URL-shaped fields: image_url, url, api_base, name... (at most 8)
   std::string rpc_method;             ///< JSON-RPC "method" (MCP)
@@ -83,6 +82,9 @@ struct LlmFields {
   std::vector<std::string> top_keys;  ///< top-level keys in order, at most 32, each cut to 64 bytes
 
   static constexpr std::size_t kTextBytes = 1024;
+
+  /// As a fresh one, but for the memory its texts and lists have.
+  void clear();
 };
 
 }  // namespace probewall

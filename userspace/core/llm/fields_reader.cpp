@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/http/text.hpp"
 #include "core/llm/field_places.hpp"
 #include "core/llm/json_text.hpp"
 
@@ -22,10 +23,11 @@ constexpr std::size_t kMaxUrls = 8;
 constexpr std::size_t kMaxRoles = 64;
 constexpr std::size_t kMaxTopKeys = 32;
 
-class FieldsReader {
+}  // namespace
+
+class LlmFieldsReader::State {
  public:
-  explicit FieldsReader(std::string_view text) : text_(text) {}
-  LlmFields read();
+  void read(std::string_view body, LlmFields& out);
 
  private:
   enum class Expect : std::uint8_t { kValue, kValueOrEnd, kKey, kKeyOrEnd, kColon, kCommaOrEnd };
@@ -50,9 +52,11 @@ class FieldsReader {
   void after_value() { expect_ = Expect::kCommaOrEnd; }
   void punctuation(char c);
 
+  void begin(std::string_view body, LlmFields& out);
+
   std::string_view text_;
   std::size_t pos_ = 0;
-  LlmFields out_;
+  LlmFields* out_ = nullptr;
   std::array<Frame, kMaxJsonDepth> stack_{};
   std::size_t depth_ = 0;
   Expect expect_ = Expect::kValue;
@@ -64,7 +68,19 @@ class FieldsReader {
   std::string message_;
 };
 
-LlmFields FieldsReader::read() {
+/// Everything may be left over from a text that stopped anywhere.
+void LlmFieldsReader::State::begin(std::string_view body, LlmFields& out) {
+  text_ = body;
+  pos_ = depth_ = 0;
+  out_ = &out;
+  out.clear();
+  expect_ = Expect::kValue;
+  in_message_ = false;
+  for (std::string* text : {&scratch_, &name_, &weak_user_, &role_, &message_}) text->clear();
+}
+
+void LlmFieldsReader::State::read(std::string_view body, LlmFields& out) {
+  begin(body, out);
   if (text_.substr(0, 3) == "\xEF\xBB\xBF") pos_ = 3;
   while (pos_ < text_.size()) {
     const char c = text_[pos_];
@@ -73,8 +89,8 @@ LlmFields FieldsReader::read() {
       continue;
     }
     if (depth_ == 0) {
-      if (out_.complete || (c != '{' && c != '[')) break;
-      out_.is_json = true;
+      if (out_->complete || (c != '{' && c != '[')) break;
+      out_->is_json = true;
     }
     ++pos_;
     if (c == '"') {
@@ -90,41 +106,40 @@ LlmFields FieldsReader::read() {
     }
   }
   if (in_message_) end_message();
-  if (out_.model.empty()) out_.model = std::move(name_);
-  if (out_.user_text.empty()) out_.user_text = std::move(weak_user_);
-  return std::move(out_);
+  if (out_->model.empty()) out_->model = name_;
+  if (out_->user_text.empty()) out_->user_text = weak_user_;
 }
 
-bool FieldsReader::open(bool array) {
+bool LlmFieldsReader::State::open(bool array) {
   const bool value = expect_ == Expect::kValue || expect_ == Expect::kValueOrEnd;
-  if (!value) out_.malformed = true;
+  if (!value) out_->malformed = true;
   if (depth_ == kMaxJsonDepth) return false;
   FieldPlace place = array ? FieldPlace::kRootArray : FieldPlace::kRoot;
   if (depth_ > 0) {
     place = child_place(top().place, top().key, array);
-    if (top().place == FieldPlace::kTools) ++out_.tool_count;
+    if (top().place == FieldPlace::kTools) ++out_->tool_count;
   }
   if (place == FieldPlace::kMessage) {
     if (in_message_) end_message();
     in_message_ = true;
-    ++out_.message_count;
+    ++out_->message_count;
   }
   stack_[depth_++] = Frame{place, array, FieldName::kOther};
   expect_ = array ? Expect::kValueOrEnd : Expect::kKeyOrEnd;
   return true;
 }
 
-void FieldsReader::close(bool array) {
+void LlmFieldsReader::State::close(bool array) {
   const bool after_comma = expect_ == Expect::kKey || expect_ == Expect::kValue;
-  if (after_comma || expect_ == Expect::kColon || top().array != array) out_.malformed = true;
+  if (after_comma || expect_ == Expect::kColon || top().array != array) out_->malformed = true;
   if (top().place == FieldPlace::kMessage && in_message_) end_message();
   --depth_;
   after_value();
-  if (depth_ == 0) out_.complete = true;
+  if (depth_ == 0) out_->complete = true;
 }
 
 /// Too deep to be a request anyone answers: brackets are only counted.
-void FieldsReader::pass_over_deep() {
+void LlmFieldsReader::State::pass_over_deep() {
   std::size_t deep = 1;
   while (pos_ < text_.size() && deep > 0) {
     const char c = text_[pos_++];
@@ -139,20 +154,20 @@ void FieldsReader::pass_over_deep() {
   after_value();
 }
 
-void FieldsReader::punctuation(char c) {
+void LlmFieldsReader::State::punctuation(char c) {
   if (c == ':') {
-    if (expect_ != Expect::kColon) out_.malformed = true;
+    if (expect_ != Expect::kColon) out_->malformed = true;
     if (!top().array) expect_ = Expect::kValue;
     return;
   }
-  if (expect_ != Expect::kCommaOrEnd) out_.malformed = true;
+  if (expect_ != Expect::kCommaOrEnd) out_->malformed = true;
   expect_ = top().array ? Expect::kValue : Expect::kKey;
 }
 
-void FieldsReader::on_quote() {
+void LlmFieldsReader::State::on_quote() {
   const bool key = expect_ == Expect::kKey || expect_ == Expect::kKeyOrEnd;
   const bool value = expect_ == Expect::kValue || expect_ == Expect::kValueOrEnd;
-  if (!key && !value) out_.malformed = true;
+  if (!key && !value) out_->malformed = true;
   // Two strings without a comma: in an object the second is taken for the next key.
   if (key || (!value && !top().array && expect_ == Expect::kCommaOrEnd)) {
     read_key();
@@ -161,40 +176,40 @@ void FieldsReader::on_quote() {
   }
 }
 
-void FieldsReader::read_key() {
+void LlmFieldsReader::State::read_key() {
   const StringEnd end = read_json_string(text_, pos_, kMaxKey, scratch_);
   pos_ = end.pos;
-  if (end.malformed) out_.malformed = true;
+  if (end.malformed) out_->malformed = true;
   if (!end.finished) return;
   top().key = field_name(scratch_);
-  if (top().place == FieldPlace::kRoot && out_.top_keys.size() < kMaxTopKeys) {
-    out_.top_keys.push_back(scratch_);
+  if (top().place == FieldPlace::kRoot && out_->top_keys.size() < kMaxTopKeys) {
+    out_->top_keys.push_back(scratch_);
   }
   expect_ = Expect::kColon;
 }
 
-void FieldsReader::read_value() {
+void LlmFieldsReader::State::read_value() {
   const Frame& frame = top();
   const FieldName key = frame.array && depth_ > 1 ? stack_[depth_ - 2].key : frame.key;
   const FieldUse use = string_use(frame.place, frame.key);
-  const bool url = may_be_url(key) && out_.urls.size() < kMaxUrls;
+  const bool url = may_be_url(key) && out_->urls.size() < kMaxUrls;
   const StringEnd end =
       use == FieldUse::kNothing && !url
           ? skip_json_string(text_, pos_)
           : read_json_string(text_, pos_,
                              use == FieldUse::kNothing ? kMaxUrl : LlmFields::kTextBytes, scratch_);
   pos_ = end.pos;
-  if (end.malformed) out_.malformed = true;
+  if (end.malformed) out_->malformed = true;
   after_value();
   if (url) add_url(key);
   if (use != FieldUse::kNothing) use_text(use);
 }
 
-void FieldsReader::use_text(FieldUse use) {
+void LlmFieldsReader::State::use_text(FieldUse use) {
   switch (use) {
     case FieldUse::kModel:
       make_valid_utf8(scratch_, kMaxModel);
-      out_.model = scratch_;
+      out_->model = scratch_;
       break;
     case FieldUse::kName:
       make_valid_utf8(scratch_, kMaxModel);
@@ -210,41 +225,41 @@ void FieldsReader::use_text(FieldUse use) {
       make_valid_utf8(message_, LlmFields::kTextBytes);
       break;
     case FieldUse::kUser:
-      if (!scratch_.empty()) out_.user_text = scratch_;
+      if (!scratch_.empty()) out_->user_text = scratch_;
       break;
     case FieldUse::kWeakUser:
       weak_user_ = scratch_;
       break;
     case FieldUse::kSystem:
-      if (out_.system_text.empty()) out_.system_text = scratch_;
+      if (out_->system_text.empty()) out_->system_text = scratch_;
       break;
     case FieldUse::kRpcMethod:
       make_valid_utf8(scratch_, kMaxName);
-      out_.rpc_method = scratch_;
+      out_->rpc_method = scratch_;
       break;
     case FieldUse::kClientName:
       make_valid_utf8(scratch_, kMaxName);
-      out_.client_name = scratch_;
+      out_->client_name = scratch_;
       break;
     case FieldUse::kNothing:
       break;
   }
 }
 
-void FieldsReader::add_url(FieldName key) {
+void LlmFieldsReader::State::add_url(FieldName key) {
   if (!looks_like_url(key, scratch_)) return;
-  out_.urls.push_back(scratch_);
-  make_valid_utf8(out_.urls.back(), kMaxUrl);
+  out_->urls.push_back(scratch_);
+  make_valid_utf8(out_->urls.back(), kMaxUrl);
 }
 
-void FieldsReader::end_message() {
+void LlmFieldsReader::State::end_message() {
   in_message_ = false;
-  if (!role_.empty() && out_.roles.size() < kMaxRoles) out_.roles.push_back(role_);
+  if (!role_.empty() && out_->roles.size() < kMaxRoles) out_->roles.push_back(role_);
   if (!message_.empty()) {
     if (role_.empty() || role_ == "user" || role_ == "human") {
-      out_.user_text = message_;
-    } else if ((role_ == "system" || role_ == "developer") && out_.system_text.empty()) {
-      out_.system_text = message_;
+      out_->user_text = message_;
+    } else if ((role_ == "system" || role_ == "developer") && out_->system_text.empty()) {
+      out_->system_text = message_;
     }
   }
   role_.clear();
@@ -252,49 +267,62 @@ void FieldsReader::end_message() {
 }
 
 /// Numbers, true, false, null, and whatever else stands where no JSON byte may.
-void FieldsReader::read_word(char first) {
+void LlmFieldsReader::State::read_word(char first) {
   const std::size_t start = pos_ - 1;
-  while (pos_ < text_.size() &&
-         std::string_view{" \t\r\n,:{}[]\""}.find(text_[pos_]) == std::string_view::npos) {
-    ++pos_;
-  }
+  pos_ = std::min(find_any<' ', '\t', '\r', '\n', ',', ':', '{', '}', '[', ']', '"'>(text_, pos_),
+                  text_.size());
   const auto word = text_.substr(start, pos_ - start);
   const bool cut = pos_ == text_.size();
   if (expect_ != Expect::kValue && expect_ != Expect::kValueOrEnd) {
-    out_.malformed = true;
+    out_->malformed = true;
     return;
   }
   after_value();
   const FieldName key = top().place == FieldPlace::kRoot ? top().key : FieldName::kOther;
   if (word == "true" || word == "false") {
-    if (key == FieldName::kStream) out_.stream = word == "true";
-    if (key == FieldName::kInsecure) out_.insecure = word == "true";
+    if (key == FieldName::kStream) out_->stream = word == "true";
+    if (key == FieldName::kInsecure) out_->insecure = word == "true";
   } else if ((first >= '0' && first <= '9') || first == '-') {
     if (!cut) number(word);
   } else if (word != "null") {
     const bool beginning = cut && (std::string_view{"true"}.substr(0, word.size()) == word ||
                                    std::string_view{"false"}.substr(0, word.size()) == word ||
                                    std::string_view{"null"}.substr(0, word.size()) == word);
-    if (!beginning) out_.malformed = true;
+    if (!beginning) out_->malformed = true;
   }
 }
 
-void FieldsReader::number(std::string_view word) {
+void LlmFieldsReader::State::number(std::string_view word) {
   double v = 0;
   const auto [end, ec] = std::from_chars(word.data(), word.data() + word.size(), v);
   if (ec == std::errc::result_out_of_range) return;
   if (ec != std::errc{} || end != word.data() + word.size()) {
-    out_.malformed = true;
+    out_->malformed = true;
     return;
   }
   const bool here = top().place == FieldPlace::kRoot || top().place == FieldPlace::kOptions;
   if (!here || top().key != FieldName::kMaxTokens) return;
   constexpr double kFar = 9.0e18;
-  out_.max_tokens = static_cast<std::int64_t>(std::clamp(v, -kFar, kFar));
+  out_->max_tokens = static_cast<std::int64_t>(std::clamp(v, -kFar, kFar));
 }
 
-}  // namespace
+void LlmFields::clear() {
+  static_cast<LlmFacts&>(*this) = {};
+  for (std::string* text : {&model, &system_text, &user_text, &rpc_method, &client_name}) {
+    text->clear();
+  }
+  for (std::vector<std::string>* list : {&roles, &urls, &top_keys}) list->clear();
+}
 
-LlmFields read_llm_fields(std::string_view body) { return FieldsReader{body}.read(); }
+LlmFieldsReader::LlmFieldsReader() : state_(std::make_unique<State>()) {}
+LlmFieldsReader::~LlmFieldsReader() = default;
+
+void LlmFieldsReader::read(std::string_view body, LlmFields& out) { state_->read(body, out); }
+
+LlmFields read_llm_fields(std::string_view body) {
+  LlmFields out;
+  LlmFieldsReader{}.read(body, out);
+  return out;
+}
 
 }  // namespace probewall

@@ -72,7 +72,7 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
 
 std::optional<std::uint32_t> FactHashes::header_shape() {
   text_.clear();
-  for (const Header& h : features_->request->head.headers) text_.append(h.name).append(",");
+  for (const HeaderView h : features_->request->head.headers) text_.append(h.name).append(",");
   for (char& c : text_) c = ascii_lower(c);
   return hash_text(text_);
 }

@@ -183,7 +183,7 @@ void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
   out.header_bits = 0;
   out.other_headers = 0;
   std::uint8_t position = 0;
-  for (const Header& header : head.headers) {
+  for (const HeaderView header : head.headers) {
     if (position < 255) ++position;
     const std::uint32_t slot = rules_->headers.find(header.name);
     if (slot == NameTable::kNone) {

@@ -146,6 +146,7 @@ class Planner {
     plan_.labels.reset(rules_.labels.size(), plan_.words, false);
     plan_.labels_refused.reset(rules_.labels.size(), plan_.words, false);
     plan_.exact.reset(1, plan_.words, false);
+    plan_.rest.assign(plan_.watchers, Condition{});
     for (std::size_t s = 0; s < kSubjects; ++s) {
       plan_.no_label[s].reset(1, plan_.words, true);
       plan_.users[s].reset(1, plan_.words, false);
@@ -193,36 +194,56 @@ class Planner {
     plan_.users[static_cast<std::size_t>(subject)].set(0, w, true);
   }
 
-  /// Notes what excludes the watcher by being there, and whether the rows say all of `when`.
+  auto label_leaf(Subject subject) const {
+    return [this, subject](const Condition& c) -> Things {
+      if (c.test != Test::kLabels || !asks_for(rules_, c, subject)) return std::nullopt;
+      std::vector<std::uint32_t> range(c.b);
+      for (std::uint32_t i = 0; i < c.b; ++i) range[i] = c.a + i;
+      return range;
+    };
+  }
+
+  /// Notes what excludes the watcher by being there, and what of `when` the rows do not say.
   void add_refusals(std::size_t w, const Condition& when) {
     std::vector<const Condition*> parts;
     flatten(when, parts);
-    bool exact = true;
-    std::uint32_t used = 0;  // kinds of needs: one each can be said in rows
-    const auto once = [&](std::size_t kind) {
-      exact = exact && (used >> kind & 1) == 0;
-      used |= 1u << kind;
-    };
-    constexpr std::size_t kFlags = kSubjects, kHeaders = kSubjects + 1;
+    std::vector<Condition> unsaid;
     for (const Condition* part : parts) {
       const Condition& c = unwrap(*part);
-      if (is_mask_test(c.test)) continue;
-      if (c.test == Test::kNot) {
-        exact = refuse(w, unwrap(c.children.front())) && exact;
-      } else if (c.test == Test::kHeadersAbsent) {
-        for (const std::uint32_t slot : bits_of(c.mask)) plan_.headers.refused.set(slot, w, true);
-      } else if (c.test == Test::kFlag) {
-        once(kFlags);
-      } else if (c.test == Test::kHeadersAnyPresent ||
-                 (c.test == Test::kHeadersPresent && bits_of(c.mask).size() == 1)) {
-        once(kHeaders);
-      } else if (const auto subject = labels_of_one_subject(c)) {
-        once(static_cast<std::size_t>(*subject));
-      } else {
-        exact = false;
-      }
+      if (!is_said(w, c, parts)) unsaid.push_back(c);
     }
-    plan_.exact.set(0, w, exact);
+    plan_.exact.set(0, w, unsaid.empty());
+    Condition& rest = plan_.rest[w];
+    if (unsaid.size() == 1) {
+      rest = std::move(unsaid.front());
+    } else {
+      rest.children = std::move(unsaid);
+    }
+  }
+
+  /// Whether the rows say all of `c`, one of the parts that must all hold.
+  bool is_said(std::size_t w, const Condition& c, const std::vector<const Condition*>& parts) {
+    if (is_mask_test(c.test)) return true;
+    if (c.test == Test::kNot) return refuse(w, unwrap(c.children.front()));
+    if (c.test == Test::kHeadersAbsent) {
+      for (const std::uint32_t slot : bits_of(c.mask)) plan_.headers.refused.set(slot, w, true);
+      return true;
+    }
+    if (c.test == Test::kFlag) return needs_once(parts, flag_leaf);
+    if (c.test == Test::kHeadersAnyPresent ||
+        (c.test == Test::kHeadersPresent && bits_of(c.mask).size() == 1)) {
+      return needs_once(parts, header_leaf);
+    }
+    const auto subject = labels_of_one_subject(c);
+    return subject && needs_once(parts, label_leaf(*subject));
+  }
+
+  /// The rows say one need of each kind.
+  template <typename Leaf>
+  static bool needs_once(const std::vector<const Condition*>& parts, const Leaf& leaf) {
+    return std::count_if(parts.begin(), parts.end(), [&](const Condition* part) {
+             return needed_things(*part, leaf).has_value();
+           }) == 1;
   }
 
   /// `c` stands under a kNot. False when its truth cannot be said by what is there.
@@ -275,12 +296,7 @@ class Planner {
     for (std::size_t s = 0; s < kSubjects; ++s) {
       const auto subject = static_cast<Subject>(s);
       if (asks_for(rules_, when, subject)) use(subject, w);
-      const Things labels = needed_things(when, [&](const Condition& c) -> Things {
-        if (c.test != Test::kLabels || !asks_for(rules_, c, subject)) return std::nullopt;
-        std::vector<std::uint32_t> range(c.b);
-        for (std::uint32_t i = 0; i < c.b; ++i) range[i] = c.a + i;
-        return range;
-      });
+      const Things labels = needed_things(when, label_leaf(subject));
       if (!labels) continue;
       plan_.no_label[s].set(0, w, false);
       for (const std::uint32_t label : *labels) plan_.labels.set(label, w, true);

@@ -83,6 +83,7 @@ struct Plan {
   std::array<WatcherRows, kSubjects> no_label;  ///< one row each: needs no label of the subject
   WatcherRows labels, labels_refused;           ///< as Needs::things and refused, over all labels
   WatcherRows exact;  ///< one row: holds when nothing above excluded it; no need to evaluate
+  std::vector<Condition> rest;  ///< by watcher: what of its condition the rows above do not say
   std::array<WatcherRows, kSubjects> users;  ///< one row each: the subject's text is asked for
   WatcherRows answers;                       ///< one row: has to do with answers
   WatcherRows status;                        ///< status - 100: not excluded by it

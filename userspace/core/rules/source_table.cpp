@@ -177,12 +177,12 @@ class SourceTable::State {
     }
     for_each_bit(features_.candidates, plan.rules, plan.watchers, [&](std::size_t w) {
       const auto index = static_cast<std::uint16_t>(w - plan.rules);
-      if (!plan.exact.test(0, w) && !holds(compiled().facts[index].when, features_)) return;
+      if (!plan.exact.test(0, w) && !holds(plan.rest[w], features_)) return;
       remember(index, memory, pending, now);
     });
     for_each_bit(features_.candidates, 0, plan.rules, [&](std::size_t i) {
       const Rule& rule = compiled().rules[i];
-      if (!plan.exact.test(0, i) && !holds(rule.when, features_)) return;
+      if (!plan.exact.test(0, i) && !holds(plan.rest[i], features_)) return;
       if (rule.on_answer) set_bit(pending.held, i);
       if (rule.on_request) fire(memory, i, now, request.id, pending.key_hash, detections);
     });

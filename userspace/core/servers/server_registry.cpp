@@ -72,7 +72,7 @@ bool is_data(const Response& response) {
       body.starts_with("event:"))
     return true;
   if (!body.empty()) return false;
-  const auto type = answer_field(all.substr(0, all.find("\r\n\r\n")), "\ncontent-type:");
+  const auto type = answer_field(all.substr(0, all.find("\r\n\r\n")), "content-type");
   return type && (type->find("json") != std::string_view::npos ||
                   type->find("event-stream") != std::string_view::npos);
 }
