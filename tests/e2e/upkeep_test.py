@@ -94,6 +94,7 @@ class Upkeep(LabCase):
         self.assertTrue(self.blocked())
         wall.kill()
         wait_until(self.answered, "the kernel observes again", 30)
+        self.assertFalse(wall.cli_status()["enforcing"], "so says the pinned state")
 
     def test_reload_leaves_the_end_of_enforcing_that_nobody_confirms(self):
         wall = self.wall(mode="observe")

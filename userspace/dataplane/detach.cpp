@@ -13,6 +13,7 @@
 #include "dataplane/hook_check.hpp"
 #include "dataplane/interface_info.hpp"
 #include "dataplane/interface_slots.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/preflight.hpp"
 #include "dataplane/tc_hook.hpp"
 #include "dataplane/xdp_hook.hpp"
@@ -118,7 +119,8 @@ Result<bool> pinned_enforcing(const std::string& pin_directory) {
   const std::uint32_t zero = 0;
   pw_settings settings{};
   if (bpf_map_lookup_elem(fd.get(), &zero, &settings) != 0) return fail(errno, "read " + path);
-  return settings.enforcing != 0;
+  const bool over = settings.enforce_until_s != 0 && boottime_seconds() >= settings.enforce_until_s;
+  return settings.enforcing != 0 && !over;
 }
 
 Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,
