@@ -216,6 +216,17 @@ class Processes(LabCase):
         wait_until(lambda: wall.cli_status()["enforcing"], "it enforces")
         self.assertFalse(self.answered())
 
+    def test_bans_and_unbans_by_hand_are_in_the_event_log(self):
+        wall = self.wall()
+        wall.cli("bans", "add", SCANNER4, "--ttl", "1h", "--reason", "by hand")
+        ban = wall.wait_event("decision", source=SCANNER4 + "/32")[0]
+        self.assertEqual({key: ban[key] for key in ("id", "action", "score", "rules", "origin", "note")},
+                         {"id": None, "action": "block", "score": 0, "rules": [], "origin": "operator", "note": "by hand"})
+        self.assertIsNotNone(ban["until"])
+        self.assertIn("by an operator: by hand", wall.cli("events", "--type", "decision").stdout)
+        wall.cli("bans", "del", SCANNER4)
+        wall.wait_event("unblock", source=SCANNER4 + "/32", why="operator")
+
     def test_expired_ban_is_reported_and_removed(self):
         wall = self.wall()
         wall.cli("bans", "add", SCANNER4, "--ttl", "1s")

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sched.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,65 +64,67 @@ struct Case {
   XdpMode mode;
   const char* address;
 };
-class Delivery : public testing::TestWithParam<Case> {};
+/// Attached to g0, read from by a collector, with a server that listens.
+class Delivery : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    Config config = lab_.config();
+    config.capture.transport = GetParam().transport;
+    config.xdp.mode = GetParam().mode;
+    dataplane_ = lab_.start(config);
+    const auto report = dataplane_->attach("g0");
+    ASSERT_TRUE(report) << report.error().message;
+    slot_ = report->slot;
+    collector_.emplace(dataplane_->worker_descriptors());
+    listener_ = lab::listen_in(lab_.gateway(), "::", 11434);
+  }
+  UniqueFd connect() const { return lab::connect_from(lab_.client(), GetParam().address, 11434); }
+
+  const Lab lab_;
+  std::unique_ptr<Dataplane> dataplane_;
+  unsigned slot_ = 0;
+  std::optional<Collector> collector_;
+  UniqueFd listener_;
+};
 
 TEST_P(Delivery, BringsARealRequestProvenAndWhole) {
-  const auto& [name, transport, mode, address] = GetParam();
-  const Lab lab;
-  Config config = lab.config();
-  config.capture.transport = transport;
-  config.xdp.mode = mode;
-  const auto dataplane = lab.start(config);
-  const auto report = dataplane->attach("g0");
-  ASSERT_TRUE(report) << report.error().message;
-  Collector collector{dataplane->worker_descriptors()};
-  const auto listener = lab::listen_in(lab.gateway(), "::", 11434);
-  const auto client = lab::connect_from(lab.client(), address, 11434);
-  const auto server = lab::accept_one(listener);
+  const auto client = connect();
+  const auto server = lab::accept_one(listener_);
   const std::string request = "GET /api/tags HTTP/1.1\r\nHost: x\r\n\r\n";
 
   lab::send_text(client, request);
-  collector.wait_for(1);
+  collector_->wait_for(1);
 
-  ASSERT_EQ(collector.captures.size(), 1u);
-  const Captured& got = collector.captures[0];
+  ASSERT_EQ(collector_->captures.size(), 1u);
+  const Captured& got = collector_->captures[0];
   EXPECT_EQ(got.bytes, request);
   EXPECT_TRUE(got.head.flags & PW_RECORD_PROVEN);
   EXPECT_TRUE(got.head.flags & PW_RECORD_ANCHORED);
   EXPECT_EQ(got.head.isn1, got.head.seq);
-  EXPECT_EQ(got.head.interface_slot, report->slot);
+  EXPECT_EQ(got.head.interface_slot, slot_);
   EXPECT_EQ(got.head.service, PW_SERVICE_OLLAMA);
-  EXPECT_EQ(FlowKey::from_abi(got.head.flow).server.to_string(), address);
+  EXPECT_EQ(FlowKey::from_abi(got.head.flow).server.to_string(), GetParam().address);
   EXPECT_EQ(FlowKey::from_abi(got.head.flow).server_port, 11434);
   EXPECT_EQ(lab::receive(server, request.size()), request);
-  const auto counters = CounterView::map(dataplane->worker_descriptors().counters);
+  const auto counters = CounterView::map(dataplane_->worker_descriptors().counters);
   ASSERT_TRUE(counters);
-  EXPECT_GE(counters->sum(report->slot).records[PW_RECORD_CAPTURE], 1u);
-  EXPECT_EQ(collector.lost, 0u);
+  EXPECT_GE(counters->sum(slot_).records[PW_RECORD_CAPTURE], 1u);
+  EXPECT_EQ(collector_->lost, 0u);
 }
 
 TEST_P(Delivery, HandsOverEverythingInSmallPortionsToo) {
-  const auto& [name, transport, mode, address] = GetParam();
-  const Lab lab;
-  Config config = lab.config();
-  config.capture.transport = transport;
-  config.xdp.mode = mode;
-  const auto dataplane = lab.start(config);
-  ASSERT_TRUE(dataplane->attach("g0"));
-  Collector collector{dataplane->worker_descriptors()};
-  const auto listener = lab::listen_in(lab.gateway(), "::", 11434);
   constexpr std::size_t kConnections = 40;
   std::vector<UniqueFd> open;
 
   for (std::size_t i = 0; i < kConnections; ++i) {
-    open.push_back(lab::connect_from(lab.client(), address, 11434));
-    open.push_back(lab::accept_one(listener));
+    open.push_back(connect());
+    open.push_back(lab::accept_one(listener_));
     lab::send_text(open[open.size() - 2], "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n");
     lab::receive(open.back(), 10);
   }
-  collector.wait_for(kConnections, 3);
+  collector_->wait_for(kConnections, 3);
 
-  EXPECT_EQ(collector.captures.size(), kConnections);
+  EXPECT_EQ(collector_->captures.size(), kConnections);
 }
 
 /// The calling thread runs on this CPU until the object goes; its packets are handled there too.
@@ -140,17 +144,8 @@ class OnCpu {
 };
 
 TEST_P(Delivery, MergesTheRecordsOfAllProcessorsByTime) {
-  const auto& [name, transport, mode, address] = GetParam();
-  const Lab lab;
-  Config config = lab.config();
-  config.capture.transport = transport;
-  config.xdp.mode = mode;
-  const auto dataplane = lab.start(config);
-  ASSERT_TRUE(dataplane->attach("g0"));
-  Collector collector{dataplane->worker_descriptors()};
-  const auto listener = lab::listen_in(lab.gateway(), "::", 11434);
-  const auto client = lab::connect_from(lab.client(), address, 11434);
-  const auto server = lab::accept_one(listener);
+  const auto client = connect();
+  const auto server = lab::accept_one(listener_);
   constexpr std::size_t kRequests = 120;  // more than are taken from one buffer in a row
   const auto request = [](std::size_t i) {
     return "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
@@ -164,9 +159,9 @@ TEST_P(Delivery, MergesTheRecordsOfAllProcessorsByTime) {
     lab::send_text(server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     lab::receive(client, 38);
   }
-  collector.wait_for(kRequests, 7);
+  collector_->wait_for(kRequests, 7);
 
-  for (std::size_t i = 0; i < kRequests; ++i) EXPECT_EQ(collector.captures[i].bytes, request(i));
+  for (std::size_t i = 0; i < kRequests; ++i) EXPECT_EQ(collector_->captures[i].bytes, request(i));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -47,6 +47,12 @@ class DaemonRefusesToStart(LabCase):
     def test_decoy_port_in_use(self):
         self.assert_refuses(self.wall(start=False, decoy_ports=[8000]), FAILED, "8000")
 
+    def test_port_of_a_server_and_of_a_decoy(self):
+        wall = self.wall(start=False, ports=[8000, 5005], decoy_ports=[5005])
+        lines = [line.partition(" ")[0] for line in wall.config.read_text().splitlines()]
+        places = ["%s:%d:1" % (wall.config, lines.index(key) + 1) for key in ("decoy_ports", "ports")]
+        self.assert_refuses(wall, CONFIG, "5005", *places)
+
     def test_config_with_an_unknown_key_names_the_nearest_one(self):
         wall = self.wall(start=False)
         wall.config.write_text(wall.config.read_text() + "\n[block]\ntreshold = 50\n")

@@ -94,6 +94,17 @@ class Upkeep(LabCase):
         self.assertTrue(self.blocked())
         wall.kill()
         wait_until(self.answered, "the kernel observes again", 30)
+        self.assertFalse(wall.cli_status()["enforcing"], "so says the pinned state")
+
+    def test_reload_leaves_the_end_of_enforcing_that_nobody_confirms(self):
+        wall = self.wall(mode="observe")
+        wall.cli("bans", "add", SCANNER4)
+        wall.cli("enforce", "on", "--confirm", "10s")
+        wall.write_config(block__threshold=50)
+        wall.cli("reload")
+        wall.kill()
+        self.assertTrue(self.blocked(), "the reload does not end it")
+        wait_until(self.answered, "the kernel observes again", 30)
 
     def test_enforcing_that_is_confirmed_stays(self):
         wall = self.wall(mode="observe")

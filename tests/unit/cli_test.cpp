@@ -91,11 +91,42 @@ TEST_F(Cli, UsageErrorsExit2WithASuggestion) {
   EXPECT_TRUE(contains(run("bans lsit").err, "did you mean 'list'?"));
 }
 
+TEST_F(Cli, ATimeThatIsTooLongNamesTheLongestAndTheKeyThatDoesNotBoundIt) {
+  const auto result = run("bans add 10.0.0.1 --ttl 10001d");
+
+  EXPECT_EQ(result.status, 2);
+  EXPECT_TRUE(contains(result.err, "'10001d' is longer than 10000d")) << result.err;
+  EXPECT_TRUE(contains(result.err, "block.max")) << result.err;
+}
+
+TEST_F(Cli, AnUnknownEventTypeExits2AndNamesTheKnownOnes) {
+  const auto unknown = run("events --type decision --type foo");
+
+  EXPECT_EQ(unknown.status, 2) << unknown.out;
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_TRUE(contains(unknown.err,
+                       "'foo' is no event type; there are request, response, detection, decision, "
+                       "unblock, exposure, loss"))
+      << unknown.err;
+  EXPECT_EQ(run("events --type decision").status, 0);
+}
+
 TEST_F(Cli, HelpAndVersionExit0) {
   EXPECT_EQ(run("--help").status, 0);
   EXPECT_EQ(run("bans --help").status, 0);
   EXPECT_EQ(run("version").out, "probewall 0.1.0\n");
   EXPECT_EQ(run("version --json").out, "{\"version\":\"0.1.0\"}\n");
+}
+
+TEST_F(Cli, WhyNamesTheThresholdOfATrustedSource) {
+  const auto trusted = run("why 198.51.100.8");
+  const auto json = run("why 198.51.100.8 --json");
+
+  EXPECT_TRUE(contains(trusted.out,
+                       "80 (this source is blocked from 130 points, 30 of them earned "
+                       "by trusted use)"))
+      << trusted.out;
+  EXPECT_TRUE(contains(json.out, R"("threshold":130,"threshold_bonus":30)")) << json.out;
 }
 
 TEST_F(Cli, BansListReadsAllPages) {
@@ -106,6 +137,21 @@ TEST_F(Cli, BansListReadsAllPages) {
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 12001);
   EXPECT_TRUE(contains(result.out, "10.0.46.223/32"));
+}
+
+TEST_F(Cli, BansExportLeavesFeedEntriesOutAndSaysSo) {
+  source_.feed_count = 2;
+
+  const auto text = run("bans export");
+  const auto json = run("bans export --json");
+
+  for (const auto& result : {text, json}) {
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_FALSE(contains(result.out, "10.0.0.0/32")) << result.out;
+    EXPECT_FALSE(contains(result.out, "10.0.0.1/32")) << result.out;
+    EXPECT_TRUE(contains(result.out, "10.0.0.2/32")) << result.out;
+    EXPECT_TRUE(contains(result.err, "left out: 2 of feeds")) << result.err;
+  }
 }
 
 TEST_F(Cli, BansAddSendsPrefixLengthAndReason) {

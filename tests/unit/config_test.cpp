@@ -145,6 +145,20 @@ TEST(ParseConfig, SettingsThatContradictEachOtherAreRefused) {
   EXPECT_NE(error_of("tag.mask = 1\ntag.mark = 2\n").find("outside 'tag.mask'"), std::string::npos);
 }
 
+TEST(ParseConfig, APortForAServerAndForADecoyNamesBothPlaces) {
+  EXPECT_EQ(error_of("ports = [11434, 5005]\ndecoy_ports = [5004, 5005]\n"),
+            "probewall.toml:2:1: 'decoy_ports' names port 5005, which 'ports' names as an LLM "
+            "server's; take it out of one of them ('ports' is at probewall.toml:1:1)");
+  EXPECT_EQ(error_of("ports = [11434]\ndecoy_ports = [5005]\n"), "valid");
+}
+
+TEST(ParseConfig, ADecoyMayTakeAPortOfTheBuiltInList) {
+  const auto config = parse_config("decoy_ports = [11434]\n", "probewall.toml");
+
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(parse_config(to_toml(*config), "boot document"));
+}
+
 TEST(ParseConfig, EveryListenAddressIsChecked) {
   EXPECT_EQ(error_of("metrics.listen = \"\"\n"), "valid");
   EXPECT_EQ(error_of("metrics.listen = \"[::1]:9753\"\n"), "valid");

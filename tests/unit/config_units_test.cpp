@@ -25,6 +25,14 @@ TEST(ParseDuration, RefusesWhatIsNone) {
   }
 }
 
+TEST(ReadDuration, TellsTooLongFromWhatIsNone) {
+  EXPECT_EQ(read_duration("10000d"), kLongestDuration);
+  for (const char* text : {"10001d", "99999999999999999999s", "5000d5000w"})
+    EXPECT_EQ(read_duration(text), tl::unexpected(DurationFault::kTooLong)) << text;
+  for (const char* text : {"99999d soon", "9999d2d1w"})
+    EXPECT_EQ(read_duration(text), tl::unexpected(DurationFault::kNoDuration)) << text;
+}
+
 TEST(FormatDuration, IsReadBackToTheSame) {
   for (const auto duration : {std::chrono::nanoseconds{0}, std::chrono::nanoseconds{1500ms},
                               std::chrono::nanoseconds{90min}, std::chrono::nanoseconds{720h},

@@ -139,6 +139,16 @@ inline std::string chunked(std::string_view body, std::size_t chunk) {
   return s + "0\r\n\r\n";
 }
 
+/// "METHOD path model" of each, with " cut" and " head" when body or head are not whole.
+inline std::vector<std::string> summary(const std::vector<Request>& requests) {
+  std::vector<std::string> out;
+  for (const Request& r : requests) {
+    out.push_back(r.head.method + ' ' + r.head.path + ' ' + r.llm.model +
+                  (r.truncated ? " cut" : "") + (r.head_complete ? "" : " head"));
+  }
+  return out;
+}
+
 /// Everything about requests that must not depend on how their bytes were cut into segments.
 inline std::string fingerprint(const std::vector<Request>& requests) {
   std::string s;

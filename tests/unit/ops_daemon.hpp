@@ -63,6 +63,11 @@ class FixedSource : public ApiSource {
     w.ip = ip;
     w.source = source_of(ip, 64);
     if (ip == *IpAddress::parse("192.0.2.1")) w.allow = "default gateway";
+    if (ip == *IpAddress::parse("198.51.100.8")) {  // trusted, with some points
+      w.score = 80;
+      w.threshold = 130;
+      w.threshold_bonus = 30;
+    }
     if (ip != *IpAddress::parse("198.51.100.7")) return w;
     w.blocked = true;
     w.action = "block";
@@ -99,6 +104,7 @@ class FixedSource : public ApiSource {
       ban.seconds_left = 600;
       ban.score = 120;
       ban.rules = {{"campaign.prompt", 120}};
+      if (i < feed_count) ban = feed_entry(ban.source);
       page.bans.push_back(ban);
     }
     return page;
@@ -137,7 +143,19 @@ class FixedSource : public ApiSource {
     return "# HELP probewall_up Up.\n# TYPE probewall_up gauge\nprobewall_up 1\n";
   }
 
+  static ApiBan feed_entry(const IpPrefix& source) {
+    ApiBan ban;
+    ban.source = source;
+    ban.action = "block";
+    ban.origin = "feed";
+    ban.note = "seed";
+    ban.until_us = kNoEnd;
+    ban.seconds_left = UINT64_MAX;
+    return ban;
+  }
+
   unsigned ban_count = 3;
+  unsigned feed_count = 0;  ///< so many of the bans, the first, are a feed's
   std::atomic<bool> ready{true};
 };
 

@@ -213,6 +213,22 @@ TEST(Trust, GrowsWithHoursOfSuccessfulUseWithAKeyAndIsBounded) {
   EXPECT_EQ(bonus_after_hours(400, use, true), 100);
 }
 
+TEST(Trust, IsInTheReportOfItsSource) {
+  Judge judge{rules_from(kRules)};
+  judge.feed(at(0, chat("m", "x", 401)), "203.0.113.50");
+  for (int h = 0; h < 4; ++h) judge.feed(at(1 + h * 3600.0, chat("m", "x", 200, "k")));
+  const Timestamp now{std::chrono::hours{4}};
+
+  const auto top = judge.table.top(10, now);
+
+  ASSERT_EQ(top.size(), 2u);
+  for (const SourceReport& report : top) {
+    const bool trusted = report.source != source("203.0.113.50");
+    EXPECT_EQ(report.threshold_bonus, trusted ? 30 : 0) << report.source.to_string();
+    EXPECT_EQ(judge.table.report(report.source, now).threshold_bonus, report.threshold_bonus);
+  }
+}
+
 TEST(Trust, IsSmallWhereTheServerNeverRefusedAnyone) {
   EXPECT_EQ(bonus_after_hours(400, chat("m", "summarise this", 200, "any"), false), 30);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cases for rules that look at many servers, models, keys or requests; see rules_shipped_test.cpp.
+// Cases for rules that look at many servers, models, keys or requests; see rules_shipped_cases.hpp.
 #pragma once
 
 #include "unit/rules_sessions.hpp"

@@ -213,13 +213,37 @@ TEST_F(Desk, OperatorsReasonIsStored) {
   banned.origin = PW_ORIGIN_OPERATOR;
   std::strcpy(banned.text, "too many pings");
 
-  desk_.on_operator_ban(banned);
+  desk_.on_operator_ban(banned, true);
 
   const auto rows = desk_.take_rows();
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].note, "too many pings");
   EXPECT_EQ(rows[0].origin, PW_ORIGIN_OPERATOR);
   EXPECT_EQ(rows[0].source.to_string(), "198.51.100.7/32");
+}
+
+TEST_F(Desk, OperatorsBanIsAnEventWithOriginAndReason) {
+  auto banned = note(NoteType::kBanned, "198.51.100.7", guard::kForGood);
+  banned.origin = PW_ORIGIN_OPERATOR;
+  std::strcpy(banned.text, "too \"many\" pings");
+  auto brief = note(NoteType::kBanned, "2001:db8:5::/64", 60);
+  brief.origin = PW_ORIGIN_OPERATOR;
+
+  desk_.on_operator_ban(banned, true);
+  desk_.on_operator_ban(brief, false);
+
+  ASSERT_EQ(lines().size(), 2u);
+  const auto has = [&](std::size_t line, const char* words) {
+    return lines()[line].find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(has(0, R"("type":"decision","source":"198.51.100.7/32","id":null,"action":"block")"))
+      << lines()[0];
+  EXPECT_TRUE(has(0, R"("until":null,"score":0,"rules":[],"points":[],"aims":[])")) << lines()[0];
+  EXPECT_TRUE(has(0, R"("origin":"operator","note":"too \"many\" pings"})")) << lines()[0];
+  EXPECT_TRUE(has(1, R"("source":"2001:db8:5::/64","id":null,"action":"observe","until":"1)"))
+      << lines()[1];
+  EXPECT_TRUE(has(1, R"("origin":"operator","note":null})")) << lines()[1];
+  EXPECT_EQ(desk_.take_rows().size(), 1u) << "without a reason there is nothing to keep";
 }
 
 TEST_F(Desk, ObserveModeWritesAtOnceAndAsksNobody) {

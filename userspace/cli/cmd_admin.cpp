@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/offline.hpp"
+#include "cli/show_answer.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 #include "config/units.hpp"
@@ -45,19 +46,9 @@ int change_all(const Context& context, Op op, const std::vector<std::string>& te
   return finish(0);
 }
 
-}  // namespace
-
-int allow_list(const Context& context) {
-  const auto body = context.api().get("/v1/allow");
-  if (!body) return report(body.error());
-  if (context.json()) {
-    print_line(*body);
-    return finish(0);
-  }
-  const auto parsed = parse_json(*body);
-  if (!parsed) return report(parsed.error());
+void print_allow(const Json& answer) {
   Table table({"PREFIX", "REACHES", "BECAUSE IT IS"});
-  for (const Json& entry : list(*parsed, "allow")) {
+  for (const Json& entry : list(answer, "allow")) {
     std::string reasons;
     for (const Json& reason : list(entry, "reasons")) {
       if (const auto* s = reason.if_string())
@@ -67,8 +58,11 @@ int allow_list(const Context& context) {
                reasons});
   }
   print(table.empty() ? "Nothing is exempt from blocking.\n" : table.text());
-  return finish(0);
 }
+
+}  // namespace
+
+int allow_list(const Context& context) { return show_answer(context, "/v1/allow", print_allow); }
 
 int allow_add(const Context& context, const std::vector<std::string>& prefixes,
               const std::string& reason) {

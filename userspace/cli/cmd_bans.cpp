@@ -207,8 +207,14 @@ int bans_flush(const Context& context) {
 
 int bans_export(const Context& context) {
   if (!context.json()) print_line("# prefix, end, reason: `probewall bans import` reads this");
+  std::uint64_t of_feeds = 0;
   const auto listed = each_ban(context, [&](const Json& ban) {
     if (raw_text(ban, "action") != "block") return;
+    // Imported, it would be the operator's and stay when the feed has long dropped it.
+    if (raw_text(ban, "origin") == "feed") {
+      ++of_feeds;
+      return;
+    }
     if (context.json()) return print_line(compact(ban));
     const std::string why = reasons_of(ban);
     print_line(fmt::format("{} {} {}", text(ban, "source"),
@@ -216,6 +222,8 @@ int bans_export(const Context& context) {
                            why.empty() ? text(ban, "origin") : why));
   });
   if (!listed) return report(listed.error());
+  if (of_feeds > 0)
+    notice(fmt::format("left out: {} of feeds, which each machine reads itself", of_feeds));
   return finish(0);
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/show_answer.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
@@ -37,6 +38,11 @@ std::string details(const Json& e, const std::string& type) {
     return fmt::format("status {} to request {}", count(e, "status"), count(e, "request"));
   if (type == "detection")
     return fmt::format("{} +{}", text(e, "rule"), points(number(e, "points")));
+  if (type == "decision" && has(e, "origin")) {
+    return fmt::format("{} until {} by an {}{}", text(e, "action"),
+                       has(e, "until") ? text(e, "until") : "removed", text(e, "origin"),
+                       has(e, "note") ? ": " + text(e, "note", 120) : "");
+  }
   if (type == "decision") {
     return fmt::format("{} until {} score {} ({}) after {} request(s)", text(e, "action"),
                        has(e, "until") ? text(e, "until") : "removed", points(number(e, "score")),
@@ -65,6 +71,18 @@ bool wanted(std::string_view line, const std::vector<std::string>& types) {
          });
 }
 
+void print_sources(const Json& answer) {
+  Table table({"SOURCE", ">SCORE", ">REQUESTS", ">BANS", "LAST SEEN", "MOSTLY FOR"});
+  for (const Json& row : list(answer, "sources")) {
+    const auto& reasons = list(row, "reasons");
+    table.row({text(row, "source"), points(number(row, "score")),
+               with_commas(count(row, "requests")), std::to_string(count(row, "bans")),
+               text(row, "last_seen").substr(0, 19),
+               reasons.empty() ? "" : text(reasons.front(), "rule")});
+  }
+  print(table.empty() ? "No source has sent a request yet.\n" : table.text());
+}
+
 }  // namespace
 
 int events(const Context& context, bool follow, const std::vector<std::string>& types) {
@@ -80,24 +98,7 @@ int events(const Context& context, bool follow, const std::vector<std::string>& 
 }
 
 int sources_top(const Context& context, unsigned count_wanted) {
-  const auto body = context.api().get("/v1/sources?n=" + std::to_string(count_wanted));
-  if (!body) return report(body.error());
-  if (context.json()) {
-    print_line(*body);
-    return finish(0);
-  }
-  const auto parsed = parse_json(*body);
-  if (!parsed) return report(parsed.error());
-  Table table({"SOURCE", ">SCORE", ">REQUESTS", ">BANS", "LAST SEEN", "MOSTLY FOR"});
-  for (const Json& row : list(*parsed, "sources")) {
-    const auto& reasons = list(row, "reasons");
-    table.row({text(row, "source"), points(number(row, "score")),
-               with_commas(count(row, "requests")), std::to_string(count(row, "bans")),
-               text(row, "last_seen").substr(0, 19),
-               reasons.empty() ? "" : text(reasons.front(), "rule")});
-  }
-  print(table.empty() ? "No source has sent a request yet.\n" : table.text());
-  return finish(0);
+  return show_answer(context, "/v1/sources?n=" + std::to_string(count_wanted), print_sources);
 }
 
 }  // namespace probewall::cli

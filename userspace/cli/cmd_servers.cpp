@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/show_answer.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
@@ -49,18 +50,8 @@ void print_exposure(const Json& server) {
   print_line(fmt::format("  To do     {}.", text(exposure, "fix")));
 }
 
-}  // namespace
-
-int servers_list(const Context& context) {
-  const auto body = context.api().get("/v1/servers");
-  if (!body) return report(body.error());
-  if (context.json()) {
-    print_line(*body);
-    return finish(0);
-  }
-  const auto parsed = parse_json(*body);
-  if (!parsed) return report(parsed.error());
-  const auto& servers = list(*parsed, "servers");
+void print_servers(const Json& answer) {
+  const auto& servers = list(answer, "servers");
   Table table({"SERVER", "PRODUCT", "TO STRANGERS", "LAST ANSWER", "MODELS"});
   for (const Json& server : servers) {
     table.row({endpoint(server), text(server, "impl"), open_to(server),
@@ -70,7 +61,12 @@ int servers_list(const Context& context) {
   for (const Json& server : servers) {
     if (flag(server, "exposed")) print_exposure(server);
   }
-  return finish(0);
+}
+
+}  // namespace
+
+int servers_list(const Context& context) {
+  return show_answer(context, "/v1/servers", print_servers);
 }
 
 }  // namespace probewall::cli

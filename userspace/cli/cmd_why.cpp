@@ -80,8 +80,11 @@ void print_reasons(const Json& why) {
   const auto& rules =
       !list(why, "reasons").empty() ? list(why, "reasons") : list(at(why, "decision"), "rules");
   if (rules.empty() && number(why, "score") <= 0) return;
-  field("Score", fmt::format("{} (a source is blocked from {} points)",
-                             points(number(why, "score")), points(number(why, "threshold"))));
+  const double bonus = number(why, "threshold_bonus");
+  field("Score",
+        fmt::format("{} ({} is blocked from {} points{})", points(number(why, "score")),
+                    bonus > 0 ? "this source" : "a source", points(number(why, "threshold")),
+                    bonus > 0 ? ", " + points(bonus) + " of them earned by trusted use" : ""));
   for (const Json& rule : rules) {
     print_line(
         fmt::format("  {:>6}  {}", "+" + points(number(rule, "points")), text(rule, "rule")));

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -43,6 +44,28 @@ std::string check_duration(const std::string& text) {
   return "'" + text + "' is no duration; write e.g. 10m, 1h30m or 30d";
 }
 
+std::string check_ttl(const std::string& text) {
+  const auto duration = read_duration(text);
+  if (duration || duration.error() != DurationFault::kTooLong) return check_duration(text);
+  return "'" + text + "' is longer than " + format_duration(kLongestDuration) +
+         ", the longest there is; without --ttl a ban holds until it is removed (block.max bounds "
+         "the detector's bans, not these)";
+}
+
+constexpr std::array kEventTypes{"request", "response", "detection", "decision",
+                                 "unblock", "exposure", "loss"};
+
+std::string event_types() {
+  std::string words;
+  for (const char* type : kEventTypes) words += (words.empty() ? "" : ", ") + std::string{type};
+  return words;
+}
+
+std::string check_event_type(const std::string& text) {
+  if (std::find(kEventTypes.begin(), kEventTypes.end(), text) != kEventTypes.end()) return {};
+  return "'" + text + "' is no event type; there are " + event_types();
+}
+
 std::optional<std::chrono::seconds> seconds_of(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return std::chrono::duration_cast<std::chrono::seconds>(*parse_duration(text));
@@ -77,8 +100,7 @@ void add_look(CLI::App& app, Parsed& p) {
   auto* e = leaf(app, "events", "The last events; -f goes on with new ones", p,
                  [&p](const Context& c) { return events(c, p.follow, p.words); });
   e->add_flag("-f,--follow", p.follow, "Go on with new events");
-  e->add_option("--type", p.words,
-                "Only these: request, response, detection, decision, unblock, exposure, loss");
+  e->add_option("--type", p.words, "Only these: " + event_types())->check(check_event_type);
 }
 
 void add_bans(CLI::App& app, Parsed& p) {
@@ -89,7 +111,7 @@ void add_bans(CLI::App& app, Parsed& p) {
   });
   add->add_option("prefix", p.words, "e.g. 198.51.100.7 or 2001:db8:1:2::/64")->required();
   add->add_option("--ttl", p.duration, "For how long, e.g. 1h; default: until removed")
-      ->check(check_duration);
+      ->check(check_ttl);
   add->add_option("--reason", p.reason, "A note for whoever asks why");
   auto* del =
       leaf(*bans, "del", "Unblock", p, [&p](const Context& c) { return bans_delete(c, p.words); });

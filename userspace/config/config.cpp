@@ -99,30 +99,47 @@ std::optional<Problem> apply_text(Config& config, std::string_view key, std::str
   return apply(config, setting);
 }
 
-std::optional<std::string> contradiction(const Config& c, std::string& key) {
-  key = "block.first";
+std::optional<Contradiction> contradiction(const Config& c) {
+  const auto has = [](const auto& ports, std::uint16_t port) {
+    return std::find(ports.begin(), ports.end(), port) != ports.end();
+  };
   if (c.block.first > c.block.max) {
-    return fmt::format("'block.first' is {}, longer than 'block.max' ({})",
-                       format_duration(c.block.first), format_duration(c.block.max));
+    return {{"block.first",
+             fmt::format("'block.first' is {}, longer than 'block.max' ({})",
+                         format_duration(c.block.first), format_duration(c.block.max)),
+             {}}};
   }
-  key = "block.min_prefix_v6";
   if (c.block.min_prefix_v6 > c.block.ipv6_prefix) {
-    return fmt::format("'block.min_prefix_v6' is {}, so no source (/{}) could be banned",
-                       c.block.min_prefix_v6, c.block.ipv6_prefix);
+    return {{"block.min_prefix_v6",
+             fmt::format("'block.min_prefix_v6' is {}, so no source (/{}) could be banned",
+                         c.block.min_prefix_v6, c.block.ipv6_prefix),
+             {}}};
   }
-  key = "tag.mark";
   if ((c.tag.mark & ~c.tag.mask) != 0) {
-    return fmt::format("'tag.mark' {:#010x} has bits outside 'tag.mask' {:#010x}", c.tag.mark,
-                       c.tag.mask);
+    return {{"tag.mark",
+             fmt::format("'tag.mark' {:#010x} has bits outside 'tag.mask' {:#010x}", c.tag.mark,
+                         c.tag.mask),
+             {}}};
   }
-  key = "decoy_ports";
+  // A decoy may stand on a port that is only in the built-in list: nobody wrote that one down.
+  const bool own_ports = c.ports != Config{}.ports;
   for (const auto port : c.decoy_ports) {
-    if (std::find(c.ssh_ports.begin(), c.ssh_ports.end(), port) != c.ssh_ports.end()) {
-      return fmt::format("'decoy_ports' names port {}, which is an SSH port", port);
+    if (has(c.ssh_ports, port)) {
+      return {{"decoy_ports",
+               fmt::format("'decoy_ports' names port {}, which is an SSH port", port),
+               {}}};
+    }
+    if (own_ports && has(c.ports, port)) {
+      return {{"decoy_ports",
+               fmt::format("'decoy_ports' names port {}, which 'ports' names as an LLM server's; "
+                           "take it out of one of them",
+                           port),
+               "ports"}};
     }
   }
-  key = "ports";
-  if (c.ports.empty() && c.decoy_ports.empty()) return "'ports' is empty: nothing would be watched";
+  if (c.ports.empty() && c.decoy_ports.empty()) {
+    return {{"ports", "'ports' is empty: nothing would be watched", {}}};
+  }
   return {};
 }
 
@@ -205,11 +222,13 @@ Result<void> apply_overrides(Config& config, const ConfigOverrides& o) {
 }
 
 Result<void> check_whole(const Config& config, const Places& places, std::string_view name) {
-  std::string key;
-  const auto what = config::contradiction(config, key);
-  if (!what) return {};
-  const auto place = places.find(key);
-  return invalid((place != places.end() ? place->second : std::string{name}) + ": " + *what);
+  const auto found = config::contradiction(config);
+  if (!found) return {};
+  const auto place = places.find(found->key);
+  const auto other = places.find(found->other);
+  return invalid(
+      (place != places.end() ? place->second : std::string{name}) + ": " + found->what +
+      (other != places.end() ? fmt::format(" ('{}' is at {})", found->other, other->second) : ""));
 }
 
 Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path& file) {

@@ -12,10 +12,9 @@ Result<ReloadPlan> plan_reload(const Config& running, const Config& wanted) {
     (field.live ? plan.changed : plan.restart).push_back(field.key);
     if (field.live) field.copy(plan.next, wanted);
   }
-  std::string key;
-  if (const auto what = config::contradiction(plan.next, key)) {
+  if (const auto found = config::contradiction(plan.next)) {
     return fail(ExitStatus::kConfigInvalid,
-                *what + " (the running value; that setting needs a restart of probewalld)");
+                found->what + " (the running value; that setting needs a restart of probewalld)");
   }
   return plan;
 }

@@ -46,7 +46,11 @@ std::optional<Problem> apply(Config& config, const Setting& setting);
 /// Sets what was given as text on a command line.
 std::optional<Problem> apply_text(Config& config, std::string_view key, std::string_view text);
 /// What no single setting can tell: order of two bounds, ports named twice for different ends.
-/// `key` gets the setting to blame.
-std::optional<std::string> contradiction(const Config& config, std::string& key);
+struct Contradiction {
+  std::string key;  ///< the setting to blame
+  std::string what;
+  std::string other;  ///< the setting whose place helps to mend it; empty: none
+};
+std::optional<Contradiction> contradiction(const Config& config);
 
 }  // namespace probewall::config

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,7 @@ constexpr std::array<Unit, 8> kTimeUnits{{{"w", 7 * 86400 * kSecond},
                                           {"us", 1000},
                                           {"ns", 1}}};
 // Far below what nanoseconds in 64 bits hold (106,751 days), so sums cannot overflow.
-constexpr std::int64_t kMaxDuration = 10000 * 86400 * kSecond;
+constexpr std::int64_t kMaxDuration = nanoseconds{kLongestDuration}.count();
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -50,26 +51,39 @@ std::string_view take_letters(std::string_view& text) {
 
 }  // namespace
 
-std::optional<nanoseconds> parse_duration(std::string_view text) {
-  if (text.empty()) return std::nullopt;
+tl::expected<nanoseconds, DurationFault> read_duration(std::string_view text) {
+  const auto no_duration = tl::unexpected(DurationFault::kNoDuration);
+  if (text.empty()) return no_duration;
   std::int64_t total = 0;
+  bool too_long = false;
   std::array<bool, kTimeUnits.size()> used{};
   const bool several = !std::all_of(text.begin(), text.end(), is_digit);
   while (!text.empty()) {
-    const auto number = take_number(text);
-    if (!number || *number > static_cast<std::uint64_t>(kMaxDuration)) return std::nullopt;
+    auto number = take_number(text);
+    if (!number && !text.empty() && is_digit(text.front())) {  // more digits than a number holds
+      text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
+      number = UINT64_MAX;
+    }
+    if (!number) return no_duration;
     const std::string_view name = several ? take_letters(text) : "s";
     const auto unit = std::find_if(kTimeUnits.begin(), kTimeUnits.end(),
                                    [&](const Unit& u) { return u.name == name; });
-    if (unit == kTimeUnits.end()) return std::nullopt;
+    if (unit == kTimeUnits.end()) return no_duration;
     if (std::exchange(used[static_cast<std::size_t>(unit - kTimeUnits.begin())], true)) {
-      return std::nullopt;
+      return no_duration;
     }
-    if (static_cast<std::int64_t>(*number) > kMaxDuration / unit->factor) return std::nullopt;
+    too_long |= *number > static_cast<std::uint64_t>(kMaxDuration / unit->factor);
+    if (too_long) continue;  // what follows may still be no duration at all
     total += static_cast<std::int64_t>(*number) * unit->factor;
-    if (total > kMaxDuration) return std::nullopt;
+    too_long |= total > kMaxDuration;
   }
+  if (too_long) return tl::unexpected(DurationFault::kTooLong);
   return nanoseconds{total};
+}
+
+std::optional<nanoseconds> parse_duration(std::string_view text) {
+  const auto duration = read_duration(text);
+  return duration ? std::optional{*duration} : std::nullopt;
 }
 
 std::string format_duration(nanoseconds duration) {

@@ -7,11 +7,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 
 namespace probewall {
 
+inline constexpr std::chrono::hours kLongestDuration{10000 * 24};
+
+enum class DurationFault { kNoDuration, kTooLong };
+
 /// "90" (seconds), "500ms", "10m", "1h30m", "30d", "2w". Units in any order, each at most once.
-/// nullopt: not a duration, or beyond 10000 days.
+/// At most kLongestDuration.
+tl::expected<std::chrono::nanoseconds, DurationFault> read_duration(std::string_view text);
+/// nullopt: not a duration, or too long.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 /// The largest units that say it exactly: "10m", "1h30m", "30d", "1s500ms", "0s".
 std::string format_duration(std::chrono::nanoseconds duration);

@@ -54,6 +54,16 @@ void array(std::string& out, const List& list, Write write) {
   out += ']';
 }
 
+/// {"NAME": [...]}
+template <typename List, typename Write>
+std::string object_of_list(std::string_view name, const List& list, Write write) {
+  std::string out;
+  Object o(out);
+  array(o.key(name), list, write);
+  o.end();
+  return out;
+}
+
 void write_text(std::string& out, const std::string& text) { append_json_string(out, text); }
 
 void write_reason(std::string& out, const Reason& reason) {
@@ -157,6 +167,7 @@ std::string to_json(const ApiWhy& why) {
   why.decision ? write_decision(o.key("decision"), *why.decision) : o.null("decision");
   o.real("score", why.score);
   o.real("threshold", why.threshold);
+  o.real("threshold_bonus", why.threshold_bonus);
   array(o.key("reasons"), why.reasons, write_reason);
   array(o.key("requests"), why.requests, write_text);
   why.allow ? o.text("allow", *why.allow) : o.null("allow");
@@ -193,23 +204,17 @@ std::string to_json(const ApiBans& bans) {
 }
 
 std::string to_json(const std::vector<ApiAllow>& allow) {
-  std::string out;
-  Object o(out);
-  array(o.key("allow"), allow, [](std::string& s, const ApiAllow& entry) {
+  return object_of_list("allow", allow, [](std::string& s, const ApiAllow& entry) {
     Object e(s);
     e.text("prefix", entry.prefix.to_string());
     e.text("scope", entry.scope);
     array(e.key("reasons"), entry.reasons, write_text);
     e.end();
   });
-  o.end();
-  return out;
 }
 
 std::string to_json(const std::vector<ApiSourceRow>& sources) {
-  std::string out;
-  Object o(out);
-  array(o.key("sources"), sources, [](std::string& s, const ApiSourceRow& row) {
+  return object_of_list("sources", sources, [](std::string& s, const ApiSourceRow& row) {
     Object e(s);
     e.text("source", row.source.to_string());
     e.real("score", row.score);
@@ -220,14 +225,10 @@ std::string to_json(const std::vector<ApiSourceRow>& sources) {
     e.number("bans", row.bans);
     e.end();
   });
-  o.end();
-  return out;
 }
 
 std::string to_json(const std::vector<ApiServerRow>& servers) {
-  std::string out;
-  Object o(out);
-  array(o.key("servers"), servers, [](std::string& s, const ApiServerRow& row) {
+  return object_of_list("servers", servers, [](std::string& s, const ApiServerRow& row) {
     Object e(s);
     e.text("server", row.server.to_string());
     e.number("port", row.port);
@@ -255,8 +256,6 @@ std::string to_json(const std::vector<ApiServerRow>& servers) {
     }
     e.end();
   });
-  o.end();
-  return out;
 }
 
 std::string error_json(std::string_view message) {

@@ -83,7 +83,8 @@ struct ApiWhy {
   std::uint32_t handle = 0;
   std::optional<ApiDecision> decision;
   double score = 0;
-  double threshold = 100;
+  double threshold = 100;      ///< for this source: block.threshold and its bonus
+  double threshold_bonus = 0;  ///< earned by trusted use
   std::vector<Reason> reasons;
   std::vector<std::string> requests;  ///< last request lines, newest last
   std::optional<std::string> allow;   ///< why it is never blocked

@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "daemon/log.hpp"
-#include "dataplane/kernel_clock.hpp"
 
 namespace probewall {
 namespace {
@@ -156,7 +155,6 @@ admin::Reply AdminHandler::ban_delete(const IpPrefix& prefix) {
 admin::Reply AdminHandler::ban_flush() {
   const auto flushed = guard_.ledger_->flush();
   if (!flushed) return failed(flushed.error());
-  guard_.backlog_.clear();
   guard::Note note;
   note.type = static_cast<std::uint32_t>(guard::NoteType::kUnbanned);
   note.prefix_len = guard::kEveryPrefix;
@@ -228,10 +226,8 @@ admin::Reply AdminHandler::enforce(bool on, std::uint64_t confirm_seconds) {
   }
   if (auto set = guard_.set_enforcing(on, on ? confirm_seconds : 0); !set)
     return failed(set.error());
-  guard_.revert_at_ns_.reset();
   std::string words = on ? "enforcing" : "observing only: nothing is dropped";
   if (on && confirm_seconds > 0) {
-    guard_.revert_at_ns_ = monotonic_ns() + confirm_seconds * 1'000'000'000;
     words += "; back to observing in " + std::to_string(confirm_seconds) + " s unless confirmed";
   }
   log_line("operator: " + words);
@@ -243,7 +239,6 @@ admin::Reply AdminHandler::confirm() {
   if (waited) {
     if (auto set = guard_.set_enforcing(true); !set) return failed(set.error());
   }
-  guard_.revert_at_ns_.reset();
   return done(waited ? "confirmed: enforcing goes on" : "nothing waited for a confirmation",
               waited ? 1 : 0);
 }

@@ -137,10 +137,11 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   ApiWhy w;
   w.ip = ip;
   w.source = source_of(ip, config()->block.ipv6_prefix);
-  w.threshold = config()->block.threshold;
   w.enforcing = mirror_.enforcing();
   const auto scored = report(w.source);
   w.score = scored.score;
+  w.threshold_bonus = scored.threshold_bonus;
+  w.threshold = config()->block.threshold + scored.threshold_bonus;
   w.reasons = scored.reasons;
   w.requests = recorder_.last_requests(w.source);
   const auto allowed = mirror_.allowed(IpPrefix::of(ip, 128));
@@ -223,14 +224,11 @@ Result<std::vector<ApiAllow>> ApiAnswers::allow() {
 }
 
 Result<std::vector<ApiSourceRow>> ApiAnswers::sources(std::size_t limit) {
-  const auto offset_us = wall_offset_ns() / 1000;
-  const auto wall = [offset_us](Timestamp t) {
-    return static_cast<std::int64_t>(t.time_since_epoch().count() / 1000) + offset_us;
-  };
+  const RecordToWall wall;
   std::vector<ApiSourceRow> rows;
   for (const auto& thread : threads_) {
     for (auto& r : thread->top_sources(limit)) {
-      rows.push_back({r.source, r.score, r.requests, wall(r.first_seen), wall(r.last_seen),
+      rows.push_back({r.source, r.score, r.requests, wall.us(r.first_seen), wall.us(r.last_seen),
                       std::move(r.reasons), r.bans});
     }
   }

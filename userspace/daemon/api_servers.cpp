@@ -37,18 +37,15 @@ void merge(ServerReport& into, ServerReport&& other) {
 }
 
 ApiServerRow row_of(ServerReport&& r) {
-  const auto offset_us = wall_offset_ns() / 1000;
-  const auto wall = [offset_us](Timestamp t) {
-    return static_cast<std::int64_t>(t.time_since_epoch().count() / 1000) + offset_us;
-  };
+  const RecordToWall wall;
   ApiServerRow row;
   row.server = r.server.address;
   row.port = r.server.port;
   row.impl = to_string(r.impl);
   row.models = std::move(r.models);
   row.models_cut = r.models_cut;
-  row.first_seen_us = wall(r.first_seen);
-  row.last_seen_us = wall(r.last_seen);
+  row.first_seen_us = wall.us(r.first_seen);
+  row.last_seen_us = wall.us(r.last_seen);
   row.answers = r.answers;
   row.refusals = r.refusals;
   row.open_answers = r.open_answers;
@@ -57,8 +54,8 @@ ApiServerRow row_of(ServerReport&& r) {
     row.access = to_string(r.exposed->access);
     row.evidence = r.exposed->evidence();
     row.fix = exposure_advice(r.impl);
-    row.since_us = wall(r.exposed_since);
-    row.at_us = wall(r.exposed->time);
+    row.since_us = wall.us(r.exposed_since);
+    row.at_us = wall.us(r.exposed->time);
     row.source = r.exposed->source;
     row.status = r.exposed->status;
   }

@@ -7,6 +7,7 @@
 
 #include "daemon/event_loop.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "probewall/time.hpp"
 
 namespace probewall {
 
@@ -21,5 +22,16 @@ inline std::int64_t wall_us() { return wall_ns() / 1000; }
 inline std::int64_t wall_offset_ns() {
   return wall_ns() - static_cast<std::int64_t>(monotonic_ns());
 }
+
+/// Turns times of records into Unix time, as the two clocks stood when it was made.
+class RecordToWall {
+ public:
+  std::int64_t us(Timestamp t) const {
+    return std::int64_t{t.time_since_epoch().count()} / 1000 + offset_us_;
+  }
+
+ private:
+  std::int64_t offset_us_ = wall_offset_ns() / 1000;
+};
 
 }  // namespace probewall

@@ -130,15 +130,24 @@ std::optional<RefusedBan> DecisionDesk::refused(const IpPrefix& source) const {
   return found->second;
 }
 
-void DecisionDesk::on_operator_ban(const guard::Note& note) {
+void DecisionDesk::on_operator_ban(const guard::Note& note, bool enforcing) {
+  const std::string reason{note.text, strnlen(note.text, sizeof note.text)};
+  Decision decision;
+  decision.source = decision.scored = prefix_of(note);
+  decision.action = enforcing ? Action::kBlock : Action::kObserve;
+  decision.time = timestamp_from_ns(monotonic_ns());
+  if (note.seconds != guard::kForGood) decision.duration = std::chrono::seconds{note.seconds};
+  decision.proven = false;  // an operator needs no proof
+  recorder_.operator_decision(decision, reason);
+  if (reason.empty()) return;
   StoredDecision row;
-  row.source = prefix_of(note);
+  row.source = decision.source;
   row.origin = note.origin;
   row.made_at_us = wall_us();
   row.until_us = note.seconds == guard::kForGood
                      ? INT64_MAX
                      : row.made_at_us + static_cast<std::int64_t>(note.seconds) * 1'000'000;
-  row.note.assign(note.text, strnlen(note.text, sizeof note.text));
+  row.note = reason;
   const std::lock_guard lock{mutex_};
   queue_row(std::move(row));
 }
@@ -196,8 +205,7 @@ void DecisionDesk::queue_row(StoredDecision row) {
 }
 
 void DecisionDesk::queue_row(const Decision& d) {
-  const auto offset_us = wall_offset_ns() / 1000;
-  const auto made_us = static_cast<std::int64_t>(to_ns(d.time) / 1000) + offset_us;
+  const auto made_us = RecordToWall{}.us(d.time);
   StoredDecision row;
   row.handle = d.handle;
   row.id = d.id;

@@ -62,8 +62,9 @@ class DecisionDesk {
   /// The source whose ban was refused; nothing when the note fits no pending decision.
   std::optional<IpPrefix> on_refused(const guard::Note& note);
   void on_ended(const guard::Note& note);
-  /// Keeps an operator's reason over restarts: a row of the store like any decision.
-  void on_operator_ban(const guard::Note& note);
+  /// Writes an operator's ban as an event, and keeps its reason over restarts: a row of the store
+  /// like any decision.
+  void on_operator_ban(const guard::Note& note, bool enforcing);
   /// Writes decisions whose connections nobody reported about in time.
   void expire(std::uint64_t now_ns);
   /// Rows that wait to be stored.

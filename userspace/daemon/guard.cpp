@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopPatience{600};
 constexpr std::size_t kSweepPerSecond = 20'000;
-constexpr std::size_t kBacklogPerTick = 8'192;
+constexpr std::size_t kTellPerTick = 8'192;
 constexpr std::uint32_t kSshEverySeconds = 2;
 constexpr std::uint32_t kHooksEverySeconds = 2;
 constexpr std::uint32_t kGaugesEverySeconds = 2;
@@ -103,25 +103,32 @@ void Guard::on_worker_ready() {
   for (std::size_t i = 0; i < attached_.size(); ++i) {
     if (!hooks_->whole(i)) on_hook_change(i, attached_[i], false);
   }
-  if (auto records = ledger_->snapshot(now().boot_s)) backlog_ = std::move(*records);
-  feed_backlog();
+  teller_->begin();
+  teller_->feed(kTellPerTick);
   send_gauges();
 }
 
-void Guard::feed_backlog() {
-  const auto boot_s = now().boot_s;
-  for (std::size_t n = 0; n < kBacklogPerTick && !backlog_.empty() && worker_->ready(); ++n) {
-    if (!worker_->process()->has_room()) return;
-    const auto prefix = backlog_.back().prefix;
-    backlog_.pop_back();
-    // As it is now: it may have been removed or renewed since the snapshot.
+void Guard::make_teller() {
+  const auto prefixes = [this]() -> Result<std::vector<IpPrefix>> {
+    const auto records = ledger_->snapshot(now().boot_s);
+    if (!records) return tl::unexpected(records.error());
+    std::vector<IpPrefix> out;
+    out.reserve(records->size());
+    for (const auto& record : *records) out.push_back(record.prefix);
+    return out;
+  };
+  const auto note_of = [this](const IpPrefix& prefix) -> std::optional<guard::Note> {
+    const auto boot_s = now().boot_s;
     const auto entry = ledger_->get(prefix);
-    if (entry && *entry && in_force(**entry, boot_s)) {
-      auto note = entry_note(guard::NoteType::kBanned, prefix, **entry, boot_s);
-      note.reason = guard::kRestored;
-      worker_->send(note);
-    }
-  }
+    if (!entry || !*entry || !in_force(**entry, boot_s)) return std::nullopt;
+    auto note = entry_note(guard::NoteType::kBanned, prefix, **entry, boot_s);
+    note.reason = guard::kRestored;
+    return note;
+  };
+  teller_.emplace(EntryTeller::Hooks{
+      [this] { return worker_->ready() && worker_->process()->has_room(); },
+      [this] { return worker_->ready() ? worker_->process()->notes_dropped() : std::uint64_t{0}; },
+      [this](const guard::Note& note) { worker_->send(note); }, prefixes, note_of});
 }
 
 void Guard::on_wish(const guard::Wish& wish) {
@@ -214,12 +221,13 @@ void Guard::on_allow_change(const AllowSet::Change& change) {
   worker_->send(allow_note(change.prefix, change.entry));
 }
 
-/// `seconds`: how long, unless it is confirmed; 0: for good. The kernel holds the deadline, too.
 Result<void> Guard::set_enforcing(bool on, std::uint64_t seconds) {
   const auto until_s =
       seconds > 0 ? now().boot_s + static_cast<std::uint32_t>(seconds) : std::uint32_t{0};
   if (auto done = dataplane_->set_enforcing(on, until_s); !done) return done;
   enforcing_ = on;
+  revert_at_ns_.reset();
+  if (seconds > 0) revert_at_ns_ = monotonic_ns() + seconds * 1'000'000'000;
   guard::Note note;
   note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
   note.count = on ? 1 : 0;
@@ -241,9 +249,9 @@ void Guard::on_hook_change(std::size_t index, const AttachReport& report, bool a
 void Guard::tick_fast() {
   worker_->tick();
   reload_->tick();
-  feed_backlog();
+  teller_->feed(kTellPerTick);
   if (revert_at_ns_ && monotonic_ns() >= *revert_at_ns_) {
-    revert_at_ns_.reset();
+    revert_at_ns_.reset();  // first: a failure is said once, not every tick
     log_line("enforcing was not confirmed in time: observing only");
     if (auto done = set_enforcing(false); !done) log_line(done.error().message);
   }
@@ -270,13 +278,9 @@ void Guard::tick_second() {
 }
 
 void Guard::resend_after_loss() {
-  const auto dropped = worker_->ready() ? worker_->process()->notes_dropped() : 0;
-  if (dropped > notes_dropped_) {
-    log_line(std::to_string(dropped - notes_dropped_) +
-             " notes to the worker were dropped; telling it anew");
-    if (auto records = ledger_->snapshot(now().boot_s)) backlog_ = std::move(*records);
+  if (const auto dropped = teller_->check(); dropped > 0) {
+    log_line(std::to_string(dropped) + " notes to the worker were dropped; telling it anew");
   }
-  notes_dropped_ = dropped;
 }
 
 void Guard::send_gauges() {

@@ -14,6 +14,7 @@
 #include "daemon/allow_keeper.hpp"
 #include "daemon/block_ledger.hpp"
 #include "daemon/connection_ender.hpp"
+#include "daemon/entry_teller.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/guard_policy.hpp"
 #include "daemon/guard_reload.hpp"
@@ -63,9 +64,10 @@ class Guard {
   void on_allow_change(const AllowSet::Change& change);
   void tick_fast();
   void tick_second();
-  void feed_backlog();
+  void make_teller();
   void resend_after_loss();
   void send_gauges();
+  /// `seconds`: how long, unless it is set again; 0: for good. The kernel holds the deadline, too.
   Result<void> set_enforcing(bool on, std::uint64_t seconds = 0);
   void on_hook_change(std::size_t index, const AttachReport& report, bool attached);
   void stop(std::chrono::milliseconds patience);
@@ -96,8 +98,7 @@ class Guard {
   std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on
   std::uint32_t seconds_ = 0;
   double end_flow_tokens_ = 0;
-  std::uint64_t notes_dropped_ = 0;
-  std::vector<BlockRecord> backlog_;  ///< entries a new worker has not heard of yet
+  std::optional<EntryTeller> teller_;
   std::optional<Error> failure_;
 };
 

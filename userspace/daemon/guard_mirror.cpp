@@ -7,8 +7,9 @@
 namespace probewall {
 namespace {
 
-MirrorBan ban_of(const guard::Note& note, std::int64_t now_us) {
+MirrorBan ban_of(const guard::Note& note, std::int64_t now_us, std::uint32_t retelling) {
   MirrorBan ban;
+  ban.told = retelling;
   ban.until_us = note.seconds == guard::kForGood
                      ? INT64_MAX
                      : now_us + static_cast<std::int64_t>(note.seconds) * 1'000'000;
@@ -35,7 +36,7 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
   switch (static_cast<guard::NoteType>(note.type)) {
     case guard::NoteType::kGranted:
     case guard::NoteType::kBanned:
-      bans_.put(prefix, ban_of(note, now_us));
+      bans_.put(prefix, ban_of(note, now_us, retelling_));
       break;
     case guard::NoteType::kUnbanned:
       if (note.prefix_len == guard::kEveryPrefix) {
@@ -45,6 +46,16 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
         gone.emplace_back(prefix, *ban);
         bans_.erase(prefix);
       }
+      break;
+    case guard::NoteType::kRetelling:
+      if (note.count != 0) {
+        ++retelling_;
+        break;
+      }
+      for (const auto& entry : bans_.entries()) {
+        if (entry.second.told != retelling_) gone.push_back(entry);
+      }
+      for (const auto& entry : gone) bans_.erase(entry.first);
       break;
     case guard::NoteType::kEnforcing:
       enforcing_ = note.count != 0;

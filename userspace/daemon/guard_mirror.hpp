@@ -24,6 +24,7 @@ struct MirrorBan {
   std::uint8_t action = 0;  ///< enum pw_block_action
   std::uint8_t origin = 0;  ///< enum pw_block_origin
   std::string note;         ///< the operator's reason
+  std::uint32_t told = 0;   ///< in which retelling, or since
 };
 using MirrorEntry = std::pair<IpPrefix, MirrorBan>;
 
@@ -40,8 +41,8 @@ class GuardMirror {
  public:
   explicit GuardMirror(bool enforcing) : enforcing_(enforcing) {}
 
-  /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed, kInterface.
-  /// Returns the entries that kUnbanned removed.
+  /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed, kInterface,
+  /// kRetelling. Returns the entries that kUnbanned removed, or the end of kRetelling.
   std::vector<MirrorEntry> apply(const guard::Note& note, std::int64_t now_us);
 
   bool enforcing() const { return enforcing_.load(std::memory_order_relaxed); }
@@ -65,6 +66,7 @@ class GuardMirror {
  private:
   mutable std::mutex mutex_;
   PrefixTable<MirrorBan> bans_;
+  std::uint32_t retelling_ = 0;
   PrefixTable<pw_allow_entry> allow_;
   std::map<std::size_t, MirrorInterface> interfaces_;
   std::atomic<bool> enforcing_;

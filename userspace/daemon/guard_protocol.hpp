@@ -46,9 +46,11 @@ enum class NoteType : std::uint32_t {
   kPrepare,      ///< make ready for new rules and settings; `handle`: serial. Two descriptors come
                  ///< along: a sealed boot document, and a memfd of kAnswerBytes for an error's text
   kCommit,       ///< use what was prepared under the serial `handle`
-  kReloaded,  ///< a reload ended; `count` 1: success. One descriptor: a sealed text that says how
-  kInterface  ///< the boot document's interface `handle`; `count` 1: attached, 0: not filtered any
-              ///< more; `action` 1: native; `reason`: AttachKind; `text`: why
+  kReloaded,   ///< a reload ended; `count` 1: success. One descriptor: a sealed text that says how
+  kInterface,  ///< the boot document's interface `handle`; `count` 1: attached, 0: not filtered any
+               ///< more; `action` 1: native; `reason`: AttachKind; `text`: why
+  kRetelling   ///< `count` 1: all entries follow, as kBanned with kRestored; 0: those were all, and
+               ///< what was not named since is gone
 };
 
 enum class Refusal : std::uint32_t {

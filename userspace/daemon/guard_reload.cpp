@@ -138,13 +138,13 @@ Result<void> GuardReload::apply(const Config& next) {
   const bool switched = next.mode != g.config_.mode;
   const bool enforcing = switched ? next.mode == Mode::kEnforce : g.enforcing_;
   settings->enforcing = g.enforcing_ ? 1 : 0;
+  settings->enforce_until_s = earlier->enforce_until_s;  // `enforce on --confirm` goes on waiting
   if (auto done = g.dataplane_->set_settings(*settings); !done) return done;
   if (auto done = g.dataplane_->set_ports(next); !done) return done;
   g.policy_.set_limits(limits_of(next));
   if (auto done = apply_feed(next); !done) return done;
   if (switched) {
     // `enforce on|off` holds until the file says something else than it said before.
-    g.revert_at_ns_.reset();
     if (auto done = g.set_enforcing(enforcing); !done) return done;
   }
   auto interfaces = std::move(g.config_.interfaces);

@@ -3,6 +3,7 @@
 // set, attachments, worker.
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -23,12 +24,30 @@
 #include "daemon/worker_paths.hpp"
 #include "dataplane/hook_check.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "dataplane/preflight.hpp"
 #include "rules_loader/rules_loader.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::chrono::milliseconds kFastTick{100};
+
+/// Whether this process has what a guard needs, now and at its next start.
+Result<void> check_rights() {
+  constexpr Capability kNeeded[] = {
+      {"CAP_SYS_ADMIN", CAP_SYS_ADMIN},  // looking at attached programs by their id
+      {"CAP_NET_ADMIN", CAP_NET_ADMIN}, {"CAP_NET_RAW", CAP_NET_RAW},
+      {"CAP_SETUID", CAP_SETUID},       {"CAP_SETGID", CAP_SETGID},
+      {"CAP_SETPCAP", CAP_SETPCAP},     {"CAP_CHOWN", CAP_CHOWN},
+      {"CAP_KILL", CAP_KILL},           {"CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE}};
+  const auto missing = missing_capabilities(kNeeded);
+  if (!missing) return tl::unexpected(missing.error());
+  if (missing->empty()) return {};
+  return fail(ExitStatus::kPermission,
+              "needs " + *missing +
+                  ": start it as root with all its capabilities (in a container or unit that drops "
+                  "some, add these)");
+}
 
 }  // namespace
 
@@ -47,7 +66,7 @@ Result<void> Guard::run(const Config& config, LoadConfig load) {
         ExitStatus::kPermission,
         "must be started as root: it loads BPF programs and then gives its rights up itself");
   }
-  if (auto allowed = check_guard_rights(); !allowed) return allowed;
+  if (auto allowed = check_rights(); !allowed) return allowed;
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
   Guard guard{config, std::move(load), std::move(*loop)};
@@ -101,9 +120,8 @@ Result<void> Guard::start() {
 }
 
 Result<void> Guard::open_dataplane() {
-  const auto state = config_.paths.pin_directory + "/v" + std::to_string(PW_ABI_VERSION);
   std::error_code ignored;
-  fresh_pins_ = !std::filesystem::exists(state, ignored);
+  fresh_pins_ = !std::filesystem::exists(versioned(config_.paths.pin_directory), ignored);
   auto dataplane = Dataplane::open(config_);
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);
@@ -224,6 +242,7 @@ Result<void> Guard::serve() {
         on_hook_change(index, report, attached);
       });
 
+  make_teller();
   worker_ = std::make_unique<WorkerSupervisor>(
       loop_, dataplane_->worker_descriptors(),
       WorkerSupervisor::Handlers{
@@ -261,10 +280,7 @@ void Guard::describe_start() const {
              identity_.user + "\", which other services may share; `useradd --system " +
              config_.user + "` mends it");
   }
-  for (const auto& r : attached_) {
-    log_line(r.interface + ": " + (r.native ? "native" : "generic") + " XDP by " +
-             to_string(r.kind) + "; " + r.why);
-  }
+  for (const auto& report : attached_) log_line(report.interface + ": " + describe(report));
   const auto number = [](std::uint64_t n) { return std::to_string(n); };
   log_line("limits: " + number(config_.block.max_addresses) + " addresses and " +
            number(config_.block.max_prefixes) + " prefixes per table, " +

@@ -60,8 +60,7 @@ void HookKeeper::repair(std::size_t index, const HookState& state, std::uint64_t
   }
   report = std::move(*again);
   lost_.erase(at);
-  log_line(report.interface + ": attached again: " + (report.native ? "native" : "generic") +
-           " XDP by " + to_string(report.kind) + "; " + report.why);
+  log_line(report.interface + ": attached again: " + describe(report));
   on_change_(index, report, true);
 }
 

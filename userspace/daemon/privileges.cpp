@@ -57,32 +57,6 @@ Result<void> limit_resources() {
 
 }  // namespace
 
-Result<void> check_guard_rights() {
-  struct Right {
-    const char* name;
-    unsigned number;
-  };
-  constexpr Right kNeeded[] = {
-      {"CAP_SYS_ADMIN", CAP_SYS_ADMIN},  // looking at attached programs by their id
-      {"CAP_NET_ADMIN", CAP_NET_ADMIN}, {"CAP_NET_RAW", CAP_NET_RAW},
-      {"CAP_SETUID", CAP_SETUID},       {"CAP_SETGID", CAP_SETGID},
-      {"CAP_SETPCAP", CAP_SETPCAP},     {"CAP_CHOWN", CAP_CHOWN},
-      {"CAP_KILL", CAP_KILL},           {"CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE}};
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
-  if (syscall(SYS_capget, &header, data) != 0) return fail(errno, "read capabilities");
-  std::string missing;
-  for (const auto& right : kNeeded) {
-    if (data[right.number / 32].effective >> right.number % 32 & 1u) continue;
-    missing += (missing.empty() ? "" : ", ") + std::string{right.name};
-  }
-  if (missing.empty()) return {};
-  return fail(ExitStatus::kPermission,
-              "needs " + missing +
-                  ": start it as root with all its capabilities (in a container or unit that drops "
-                  "some, add these)");
-}
-
 Result<WorkerIdentity> worker_identity(const std::string& user) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr) entry = getpwnam(kFallbackUser);

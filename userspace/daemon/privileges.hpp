@@ -11,10 +11,6 @@
 
 namespace probewall {
 
-/// Whether this process has what a guard needs, now and at its next start; else
-/// ExitStatus::kPermission naming what is missing.
-Result<void> check_guard_rights();
-
 struct WorkerIdentity {
   std::string user;
   uid_t uid = 0;

@@ -70,6 +70,11 @@ void Recorder::decision(const Decision& decision, const DecisionOutcome& outcome
   emit(formatter_.decision(decision, outcome));
 }
 
+void Recorder::operator_decision(const Decision& decision, std::string_view note) {
+  const std::lock_guard lock{mutex_};
+  emit(formatter_.ordered(decision, "operator", note));
+}
+
 void Recorder::exposure(const Exposure& exposure) {
   // A server's clients are spread over the threads, and each thread finds out for itself.
   constexpr Duration kOnce = std::chrono::minutes{10};

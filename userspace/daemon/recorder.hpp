@@ -32,6 +32,8 @@ class Recorder {
   void response(const Response& response);
   void detection(const Detection& detection, const Request& request);
   void decision(const Decision& decision, const DecisionOutcome& outcome);
+  /// A decision that an operator made, at `decision.time`; `note`: his reason, or empty.
+  void operator_decision(const Decision& decision, std::string_view note);
   /// Says once what several threads notice.
   void exposure(const Exposure& exposure);
   void suppressed(Suppressed reason, std::uint64_t count = 1);

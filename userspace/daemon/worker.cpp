@@ -19,6 +19,7 @@ namespace probewall {
 namespace {
 
 constexpr int kNotesPerTurn = 1024;
+constexpr std::int64_t kExpiryRounding = 2'000'000;  ///< of whole seconds on two clocks
 
 std::optional<Suppressed> suppressed_by(guard::Refusal reason) {
   switch (reason) {
@@ -103,6 +104,7 @@ void Worker::on_note(const guard::Note& note) {
   const bool was_enforcing = mirror_.enforcing();
   const auto type = static_cast<guard::NoteType>(note.type);
   if (type == guard::NoteType::kUnbanned) return on_unbanned(note);
+  if (type == guard::NoteType::kRetelling) return on_retelling(note);
   mirror_.apply(note, wall_us());
   switch (type) {
     case guard::NoteType::kGranted:
@@ -118,7 +120,7 @@ void Worker::on_note(const guard::Note& note) {
       return desk_->on_ended(note);
     case guard::NoteType::kBanned:
       if (note.reason == guard::kRestored) return;
-      if (note.origin == PW_ORIGIN_OPERATOR && note.text[0] != '\0') desk_->on_operator_ban(note);
+      if (note.origin == PW_ORIGIN_OPERATOR) desk_->on_operator_ban(note, mirror_.enforcing());
       recorder_->with_metrics([&note](Metrics& m) { m.ban(note.origin); });
       return;
     case guard::NoteType::kRefusals:
@@ -165,18 +167,36 @@ void Worker::count_refusal(guard::Refusal reason) {
 
 void Worker::on_unbanned(const guard::Note& note) {
   const auto gone = mirror_.apply(note, wall_us());
-  for (const auto& [prefix, ban] : gone) {
-    recorder_->unblock(prefix, unban_word(note.reason), unban_reason(note.reason));
-    if (note.reason == guard::kUnbanExpired) continue;
-    for (const auto& thread : threads_) thread->forget_ban(prefix);
-  }
+  for (const auto& [prefix, ban] : gone) tell_unbanned(prefix, note.reason);
   if (note.reason == guard::kUnbanExpired || gone.empty()) return;
+  store_unbanned(
+      note.prefix_len == guard::kEveryPrefix ? std::nullopt : std::optional{prefix_of(note)},
+      note.reason);
+}
+
+void Worker::on_retelling(const guard::Note& note) {
+  const auto now_us = wall_us();
+  for (const auto& [prefix, ban] : mirror_.apply(note, now_us)) {
+    // Its note was dropped, and with it the reason.
+    const auto reason =
+        ban.until_us <= now_us + kExpiryRounding ? guard::kUnbanExpired : guard::kUnbanOperator;
+    tell_unbanned(prefix, reason);
+    if (reason != guard::kUnbanExpired) store_unbanned(prefix, reason);
+  }
+}
+
+void Worker::tell_unbanned(const IpPrefix& prefix, std::uint32_t reason) {
+  recorder_->unblock(prefix, unban_word(reason), unban_reason(reason));
+  if (reason == guard::kUnbanExpired) return;
+  for (const auto& thread : threads_) thread->forget_ban(prefix);
+}
+
+/// Nothing for `prefix`: of every source.
+void Worker::store_unbanned(const std::optional<IpPrefix>& prefix, std::uint32_t reason) {
   const std::lock_guard lock{store_.mutex};
   if (!store_.store) return;
-  const auto done =
-      note.prefix_len == guard::kEveryPrefix
-          ? store_.store->mark_all_unblocked(wall_us(), unban_word(note.reason))
-          : store_.store->mark_unblocked(prefix_of(note), wall_us(), unban_word(note.reason));
+  const auto done = prefix ? store_.store->mark_unblocked(*prefix, wall_us(), unban_word(reason))
+                           : store_.store->mark_all_unblocked(wall_us(), unban_word(reason));
   if (!done) recorder_->with_metrics([](Metrics& m) { m.storage_failed(); });
 }
 

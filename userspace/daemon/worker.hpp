@@ -44,6 +44,9 @@ class Worker {
   bool receive(guard::Note& note, std::vector<UniqueFd>& fds);
   void on_note(const guard::Note& note);
   void on_unbanned(const guard::Note& note);
+  void on_retelling(const guard::Note& note);
+  void tell_unbanned(const IpPrefix& prefix, std::uint32_t reason);
+  void store_unbanned(const std::optional<IpPrefix>& prefix, std::uint32_t reason);
   void enforce_observed();
   void on_signal();
   void tick_fast();

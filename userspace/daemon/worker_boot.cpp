@@ -17,26 +17,27 @@ namespace {
 
 constexpr std::string_view kConfigMark = "config\n";
 
+/// Tabs and line feeds part words and lines.
+std::string blanked(std::string text) {
+  for (auto& c : text) {
+    if (c == '\n' || c == '\t') c = ' ';
+  }
+  return text;
+}
+
 /// "interface" NAME IFINDEX SLOT NATIVE KIND REPLACED WHY, tab separated; WHY is last and free
 /// text.
 std::string encode_interface(const AttachReport& r) {
-  std::string why = r.why;
-  for (auto& c : why) {
-    if (c == '\n' || c == '\t') c = ' ';
-  }
   return "interface\t" + r.interface + '\t' + std::to_string(r.ifindex) + '\t' +
          std::to_string(r.slot) + '\t' + (r.native ? "1" : "0") + '\t' +
-         std::to_string(static_cast<int>(r.kind)) + '\t' + (r.replaced ? "1" : "0") + '\t' + why +
-         '\n';
+         std::to_string(static_cast<int>(r.kind)) + '\t' + (r.replaced ? "1" : "0") + '\t' +
+         blanked(r.why) + '\n';
 }
 
 /// "rule" SIZE NAME, then SIZE bytes of text and a line feed.
 std::string encode_rule(const RuleText& rule) {
-  std::string name = rule.name;
-  for (auto& c : name) {
-    if (c == '\n' || c == '\t') c = ' ';
-  }
-  return "rule\t" + std::to_string(rule.text.size()) + '\t' + name + '\n' + rule.text + '\n';
+  return "rule\t" + std::to_string(rule.text.size()) + '\t' + blanked(rule.name) + '\n' +
+         rule.text + '\n';
 }
 
 std::vector<std::string> split(std::string_view line) {

@@ -17,6 +17,11 @@
 
 namespace probewall {
 
+std::string describe(const AttachReport& report) {
+  return std::string{report.native ? "native" : "generic"} + " XDP by " + to_string(report.kind) +
+         "; " + report.why;
+}
+
 const char* to_string(AttachKind kind) {
   switch (kind) {
     case AttachKind::kDispatcher:

@@ -30,6 +30,8 @@ struct AttachReport {
   bool replaced = false;  ///< an earlier instance's program was replaced in place
   std::string why;        ///< why this mode and kind, one sentence
 };
+/// "native XDP by bpf_link; <why>"
+std::string describe(const AttachReport& report);
 
 /// Descriptors the worker needs, and nothing else. Owned by the Dataplane.
 struct WorkerDescriptors {

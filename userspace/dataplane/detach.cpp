@@ -10,8 +10,10 @@
 #include <filesystem>
 
 #include "dataplane/dataplane.hpp"
+#include "dataplane/hook_check.hpp"
 #include "dataplane/interface_info.hpp"
 #include "dataplane/interface_slots.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/preflight.hpp"
 #include "dataplane/tc_hook.hpp"
 #include "dataplane/xdp_hook.hpp"
@@ -74,13 +76,9 @@ Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_
   if (!identity) return tl::unexpected(identity.error());
   std::vector<PinnedAttachment> out;
   for (const auto& interface : all_interfaces()) {
-    const auto hook = look_at_xdp(interface.index, *identity);
-    if (!hook) continue;  // went away meanwhile
-    const auto in = tc_is_ours(interface.index, TcSide::kIngress, *identity);
-    const auto out_side = tc_is_ours(interface.index, TcSide::kEgress, *identity);
-    const bool xdp = hook->owner == HookOwner::kOurs;
-    const bool tc = in && *in && out_side && *out_side;
-    if (xdp || tc) out.push_back({interface.name, xdp, xdp && hook->native, tc});
+    const HookState hooks = look_at_hooks(interface.index, *identity);
+    const bool tc = hooks.tc_ingress && hooks.tc_egress;
+    if (hooks.xdp || tc) out.push_back({interface.name, hooks.xdp, hooks.native, tc});
   }
   return out;
 }
@@ -121,7 +119,8 @@ Result<bool> pinned_enforcing(const std::string& pin_directory) {
   const std::uint32_t zero = 0;
   pw_settings settings{};
   if (bpf_map_lookup_elem(fd.get(), &zero, &settings) != 0) return fail(errno, "read " + path);
-  return settings.enforcing != 0;
+  const bool over = settings.enforce_until_s != 0 && boottime_seconds() >= settings.enforce_until_s;
+  return settings.enforcing != 0 && !over;
 }
 
 Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,

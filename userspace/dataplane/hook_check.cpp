@@ -7,27 +7,22 @@
 #include "dataplane/xdp_hook.hpp"
 
 namespace probewall {
-namespace {
 
-HookState look_at(const std::string& interface, const Identity& identity) {
+HookState look_at_hooks(unsigned ifindex, const Identity& identity) {
   HookState state;
-  const auto found = interface_index(interface);
-  if (!found) return state;
-  const unsigned index = *found;
   state.present = true;
   // An interface that goes away between two questions has no hooks.
-  const auto xdp = look_at_xdp(index, identity);
+  const auto xdp = look_at_xdp(ifindex, identity);
   state.xdp = xdp && xdp->owner == HookOwner::kOurs;
+  state.native = state.xdp && xdp->native;
   const auto ours = [&](TcSide side) {
-    const auto there = tc_is_ours(index, side, identity);
+    const auto there = tc_is_ours(ifindex, side, identity);
     return there && *there;
   };
   state.tc_ingress = ours(TcSide::kIngress);
   state.tc_egress = ours(TcSide::kEgress);
   return state;
 }
-
-}  // namespace
 
 std::string HookState::problem() const {
   if (!present) return "the interface is gone";
@@ -48,7 +43,10 @@ Result<std::vector<HookState>> look_at_hooks(const std::vector<std::string>& int
   if (!identity) return tl::unexpected(identity.error());
   std::vector<HookState> states;
   states.reserve(interfaces.size());
-  for (const auto& interface : interfaces) states.push_back(look_at(interface, *identity));
+  for (const auto& interface : interfaces) {
+    const auto index = interface_index(interface);
+    states.push_back(index ? look_at_hooks(*index, *identity) : HookState{});
+  }
   return states;
 }
 

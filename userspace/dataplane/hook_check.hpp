@@ -13,6 +13,7 @@ namespace probewall {
 struct HookState {
   bool present = false;  ///< the interface is there
   bool xdp = false;      ///< our program, or the dispatcher it runs under, is on the hook
+  bool native = false;   ///< of `xdp`
   bool tc_ingress = false, tc_egress = false;
 
   bool whole() const { return present && xdp && tc_ingress && tc_egress; }
@@ -20,6 +21,9 @@ struct HookState {
   std::string problem() const;
 };
 
+class Identity;
+/// One interface that is there.
+HookState look_at_hooks(unsigned ifindex, const Identity& identity);
 /// One state per interface, in their order. Costs some netlink round trips each.
 Result<std::vector<HookState>> look_at_hooks(const std::vector<std::string>& interfaces,
                                              const std::string& pin_directory);

@@ -21,10 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_capability(const __user_cap_data_struct* effective, unsigned capability) {
-  return (effective[capability / 32].effective >> (capability % 32)) & 1u;
-}
-
 bool is_bpffs(const fs::path& path) {
   struct statfs info {};
   return statfs(path.c_str(), &info) == 0 &&
@@ -39,19 +35,32 @@ fs::path nearest_existing(fs::path path) {
 
 }  // namespace
 
-Result<void> check_capabilities() {
+Result<std::string> missing_capabilities(std::span<const Capability> needed) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
-  if (syscall(SYS_capget, &header, data) != 0) return fail(errno, "capget");
-  const bool admin = has_capability(data, CAP_SYS_ADMIN);
-  std::string missing;
-  if (!admin && !has_capability(data, CAP_BPF)) missing = "CAP_BPF";
-  if (!has_capability(data, CAP_NET_ADMIN)) {
-    missing += missing.empty() ? "CAP_NET_ADMIN" : " and CAP_NET_ADMIN";
+  if (syscall(SYS_capget, &header, data) != 0) return fail(errno, "read capabilities");
+  std::vector<std::string> missing;
+  for (const auto& [name, number] : needed) {
+    if ((data[number / 32].effective >> number % 32 & 1u) == 0) missing.emplace_back(name);
   }
-  if (missing.empty()) return {};
+  std::string words;
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    if (i > 0) words += i + 1 == missing.size() ? " and " : ", ";
+    words += missing[i];
+  }
+  return words;
+}
+
+Result<void> check_capabilities() {
+  constexpr Capability kAdmin{"CAP_SYS_ADMIN", CAP_SYS_ADMIN};  // includes CAP_BPF
+  constexpr Capability kNeeded[] = {{"CAP_BPF", CAP_BPF}, {"CAP_NET_ADMIN", CAP_NET_ADMIN}};
+  const auto no_admin = missing_capabilities({&kAdmin, 1});
+  if (!no_admin) return tl::unexpected(no_admin.error());
+  const auto missing = missing_capabilities(std::span{kNeeded}.subspan(no_admin->empty() ? 1 : 0));
+  if (!missing) return tl::unexpected(missing.error());
+  if (missing->empty()) return {};
   return fail(ExitStatus::kPermission,
-              "loading the filter needs " + missing + ": run as root, e.g. with sudo");
+              "loading the filter needs " + *missing + ": run as root, e.g. with sudo");
 }
 
 Result<void> check_btf() {
@@ -89,12 +98,14 @@ Result<PinDirectory> open_pin_directory(const std::string& pin_directory) {
       return fail(errno, "create " + p->string());
     }
   }
-  out.lock = UniqueFd{open(out.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!out.lock) return fail(errno, "open " + out.path);
-  if (flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  auto lock = lock_pins(pin_directory);
+  if (!lock && lock.error().errno_value == EWOULDBLOCK) {
     return fail(ExitStatus::kFailed, "another probewalld uses " + pin_directory +
                                          ": stop it, or set another paths.pin_directory");
   }
+  if (!lock) return tl::unexpected(lock.error());
+  if (!*lock) return fail(ENOENT, "open " + out.path);
+  out.lock = std::move(*lock);
   return out;
 }
 

@@ -2,12 +2,20 @@
 // What has to be there before a program is loaded; each error says how to mend it.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "dataplane/unique_fd.hpp"
 #include "probewall/result.hpp"
 
 namespace probewall {
+
+struct Capability {
+  const char* name;
+  unsigned number;
+};
+/// Which of `needed` this process has not in effect: "CAP_A, CAP_B and CAP_C"; empty: none.
+Result<std::string> missing_capabilities(std::span<const Capability> needed);
 
 Result<void> check_capabilities();  ///< ExitStatus::kPermission when one is missing
 Result<void> check_btf();

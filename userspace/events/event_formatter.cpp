@@ -194,8 +194,29 @@ std::string_view EventFormatter::detection(const Detection& d, const Request& re
 }
 
 std::string_view EventFormatter::decision(const Decision& d, const DecisionOutcome& outcome) {
+  decided(d, outcome);
+  return end();
+}
+
+std::string_view EventFormatter::ordered(const Decision& d, std::string_view origin,
+                                         std::string_view note) {
+  decided(d, {});
+  word("origin", origin);
+  if (note.empty()) {
+    null("note");
+  } else {
+    text("note", note, kNameLimit);
+  }
+  return end();
+}
+
+void EventFormatter::decided(const Decision& d, const DecisionOutcome& outcome) {
   begin(d.time, "decision", &d.source);
-  text("id", d.id, kNameLimit);
+  if (d.id.empty()) {
+    null("id");
+  } else {
+    text("id", d.id, kNameLimit);
+  }
   word("action", to_string(d.action));
   if (d.duration > Duration::zero()) {
     key("until");
@@ -235,7 +256,6 @@ std::string_view EventFormatter::decision(const Decision& d, const DecisionOutco
   } else {
     null("connections_ended");
   }
-  return end();
 }
 
 std::string_view EventFormatter::unblock(Timestamp time, const IpPrefix& source,

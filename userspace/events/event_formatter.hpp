@@ -48,6 +48,9 @@ class EventFormatter {
   std::string_view response(const Response& response);
   std::string_view detection(const Detection& detection, const Request& request);
   std::string_view decision(const Decision& decision, const DecisionOutcome& outcome = {});
+  /// The same of somebody's word instead of a score. `origin`: "operator"; `note`: why, or empty.
+  std::string_view ordered(const Decision& decision, std::string_view origin,
+                           std::string_view note);
   /// `why`: "expired", "operator" or "flushed".
   std::string_view unblock(Timestamp time, const IpPrefix& source, std::string_view why);
   std::string_view exposure(const Exposure& exposure);
@@ -87,6 +90,7 @@ class EventFormatter {
   void null(const Key& name);
   void aims(std::span<const Aim> aims);
   void prompt(const LlmFields& llm);
+  void decided(const Decision& decision, const DecisionOutcome& outcome);
   std::int64_t unix_ns(Timestamp time) const;
 
   EventOptions options_;

@@ -1,52 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules_loader/rules_loader.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
+#include "rules_loader/rule_files.hpp"
 
 namespace probewall {
-namespace {
-
-Result<std::vector<RuleText>> read_directory(const std::string& directory) {
-  std::error_code error;
-  std::vector<std::string> paths;
-  if (std::filesystem::is_regular_file(directory, error)) {
-    paths.push_back(directory);
-  } else {
-    for (const auto& entry : std::filesystem::directory_iterator{directory, error}) {
-      if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
-    }
-  }
-  if (error) return fail(error.value(), "read rules from " + directory);
-  if (paths.empty())
-    return fail(ExitStatus::kConfigInvalid, directory + " holds no *.yaml rule file");
-  std::sort(paths.begin(), paths.end());
-  if (paths.size() > kMaxRuleFiles)
-    return fail(ExitStatus::kConfigInvalid, directory + " holds too many rule files");
-  std::vector<RuleText> texts;
-  std::size_t bytes = 0;
-  for (const auto& path : paths) {
-    const auto size = std::filesystem::file_size(path, error);
-    if (error) return fail(error.value(), "read " + path);
-    bytes += size;
-    if (bytes > kMaxRuleBytes)
-      return fail(ExitStatus::kConfigInvalid, path + ": all rules together exceed 16 MiB");
-    std::ifstream file{path, std::ios::binary};
-    std::string text(size, '\0');
-    if (!file.read(text.data(), static_cast<std::streamsize>(size)))
-      return fail(errno, "read " + path);
-    texts.push_back({path, std::move(text)});
-  }
-  return texts;
-}
-
-}  // namespace
 
 Result<std::vector<RuleText>> read_rules(const Config& config) {
   if (config.rules.directory.empty()) return std::vector<RuleText>{};
-  return read_directory(config.rules.directory);
+  return read_rule_files(config.rules.directory);
 }
 
 Result<std::shared_ptr<const RuleSet>> compile_rules(const Config& config,

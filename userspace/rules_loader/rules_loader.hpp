@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -11,10 +10,8 @@
 
 namespace probewall {
 
-/// The texts of rules.directory's *.yaml files in name order; empty: the built-in rules are asked
-/// for. At most kMaxRuleFiles files and kMaxRuleBytes together.
+/// read_rule_files() of rules.directory; empty: the built-in rules are asked for.
 Result<std::vector<RuleText>> read_rules(const Config& config);
-inline constexpr std::size_t kMaxRuleFiles = 1024, kMaxRuleBytes = 16u << 20;
 
 /// Compiles what read_rules() gave, without the rules that `config` disables.
 Result<std::shared_ptr<const RuleSet>> compile_rules(const Config& config,

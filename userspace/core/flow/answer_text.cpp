@@ -76,6 +76,16 @@ std::size_t answer_head_end(std::string_view text) {
   return lf == std::string_view::npos ? lf : lf + 2;
 }
 
+std::optional<std::string_view> answer_field(std::string_view head, std::string_view name) {
+  std::optional<std::string_view> found;
+  each_field(head, [&](std::string_view field, std::string_view value) {
+    if (!equals_lower(field, name)) return true;
+    found = value;
+    return false;
+  });
+  return found;
+}
+
 bool looks_like_answer(std::string_view text) {
   constexpr std::string_view kStart = "HTTP/1.";
   const auto n = std::min(text.size(), kStart.size());

@@ -16,6 +16,9 @@ inline constexpr std::size_t kAnswerPrefix = 1024;  ///< most that is kept of on
 int answer_status(std::string_view text);
 /// Offset after the blank line; npos when it is not there.
 std::size_t answer_head_end(std::string_view text);
+/// The value of a head's first field of this name (lower case), without the blanks around it;
+/// nullopt: none.
+std::optional<std::string_view> answer_field(std::string_view head, std::string_view name);
 /// Whether `text` begins as an HTTP/1 answer does, as far as it goes.
 bool looks_like_answer(std::string_view text);
 

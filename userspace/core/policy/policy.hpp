@@ -36,7 +36,8 @@ struct SourceReport {
   std::uint64_t requests = 0;
   Timestamp first_seen{};
   Timestamp last_seen{};
-  std::uint32_t bans = 0;  ///< filled from Policy::bans(), not by the SourceTable
+  double threshold_bonus = 0;  ///< earned trust, as in Verdict
+  std::uint32_t bans = 0;      ///< filled from Policy::bans(), not by the SourceTable
 };
 
 struct Verdict;  // core/rules/rule_set.hpp

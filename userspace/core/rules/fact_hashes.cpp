@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/rules/fact_hashes.hpp"
 
+#include "core/http/text.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -71,9 +73,7 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
 std::optional<std::uint32_t> FactHashes::header_shape() {
   text_.clear();
   for (const HeaderView h : features_->request->head.headers) text_.append(h.name).append(",");
-  for (char& c : text_) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
+  for (char& c : text_) c = ascii_lower(c);
   return hash_text(text_);
 }
 

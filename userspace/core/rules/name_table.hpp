@@ -2,13 +2,13 @@
 // A few dozen names, each with a number, found without case and without allocation.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/http/text.hpp"
 #include "core/rules/words.hpp"
 
 namespace probewall::rules {
@@ -27,7 +27,7 @@ class NameTable {
   }
   std::uint32_t find(std::string_view name) const {
     for (const std::uint32_t index : buckets_[bucket(name)]) {
-      if (same(name, names_[index])) return index;
+      if (equals_lower(name, names_[index])) return index;
     }
     return kNone;
   }
@@ -35,18 +35,12 @@ class NameTable {
   const std::vector<std::string>& names() const { return names_; }
 
  private:
-  static char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
   static std::size_t bucket(std::string_view name) {
     if (name.empty()) return 0;
-    const auto first = static_cast<unsigned char>(lower(name.front()));
-    const auto last = static_cast<unsigned char>(lower(name.back()));
-    const auto middle = static_cast<unsigned char>(lower(name[name.size() / 2]));
+    const auto first = static_cast<unsigned char>(ascii_lower(name.front()));
+    const auto last = static_cast<unsigned char>(ascii_lower(name.back()));
+    const auto middle = static_cast<unsigned char>(ascii_lower(name[name.size() / 2]));
     return (name.size() * 31 + first * 7 + last * 13 + middle * 17) % kBuckets;
-  }
-  static bool same(std::string_view name, std::string_view lower_name) {
-    return name.size() == lower_name.size() &&
-           std::equal(name.begin(), name.end(), lower_name.begin(),
-                      [](char a, char b) { return lower(a) == b; });
   }
 
   static constexpr std::size_t kBuckets = 128;

@@ -23,7 +23,8 @@ std::uint32_t ServerTable::model_hash(std::string_view model) {
   return static_cast<std::uint32_t>(hash_bytes(model.data(), model.size(), 11) >> 32);
 }
 
-Hosted ServerTable::hosted(const ServerKey& key, std::string_view model, std::uint32_t hash) const {
+Hosted ServerTable::hosted(const ServerAddress& key, std::string_view model,
+                           std::uint32_t hash) const {
   const auto found = servers_.find(key);
   if (found == servers_.end() || model.empty()) return Hosted::kUnknown;
   const Server& server = found->second;
@@ -32,12 +33,12 @@ Hosted ServerTable::hosted(const ServerKey& key, std::string_view model, std::ui
   return Hosted::kUnknown;
 }
 
-bool ServerTable::refuses_outsiders(const ServerKey& key) const {
+bool ServerTable::refuses_outsiders(const ServerAddress& key) const {
   const auto found = servers_.find(key);
   return found != servers_.end() && found->second.refuses;
 }
 
-void ServerTable::learn_list(const ServerKey& key, std::string_view answer) {
+void ServerTable::learn_list(const ServerAddress& key, std::string_view answer) {
   const std::size_t blank = answer.find("\r\n\r\n");
   if (blank == std::string_view::npos) return;
   const std::string_view body = answer.substr(blank + 4);
@@ -61,21 +62,21 @@ void ServerTable::learn_list(const ServerKey& key, std::string_view answer) {
   server.listed = found > 0 && whole;
 }
 
-void ServerTable::learn_model(const ServerKey& key, std::uint32_t model_hash) {
+void ServerTable::learn_model(const ServerAddress& key, std::uint32_t model_hash) {
   Server& server = at(key);
   add(server.models, model_hash);
   std::erase(server.missing, model_hash);
 }
 
-void ServerTable::learn_missing(const ServerKey& key, std::uint32_t model_hash) {
+void ServerTable::learn_missing(const ServerAddress& key, std::uint32_t model_hash) {
   Server& server = at(key);
   add(server.missing, model_hash);
   std::erase(server.models, model_hash);
 }
 
-void ServerTable::learn_refusal(const ServerKey& key) { at(key).refuses = true; }
+void ServerTable::learn_refusal(const ServerAddress& key) { at(key).refuses = true; }
 
-ServerTable::Server& ServerTable::at(const ServerKey& key) {
+ServerTable::Server& ServerTable::at(const ServerAddress& key) {
   const auto found = servers_.find(key);
   if (found != servers_.end()) return found->second;
   if (order_.size() == kMaxServers) {

@@ -5,38 +5,28 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/rules/compiled.hpp"
-#include "probewall/ip.hpp"
+#include "core/server_address.hpp"
 
 namespace probewall::rules {
-
-struct ServerKey {
-  IpAddress address;
-  std::uint16_t port = 0;
-  bool operator==(const ServerKey&) const = default;
-};
-struct ServerKeyHash {
-  std::size_t operator()(const ServerKey& k) const noexcept {
-    return hash_bytes(k.address.bytes.data(), k.address.bytes.size(), k.port);
-  }
-};
 
 /// Bounded: kMaxServers servers (first known, first out) with kMaxModels models each.
 class ServerTable {
  public:
   /// kYes: listed by the server itself, or an authenticated request for it succeeded. kNo: the
   /// server said so, or has shown its whole list without it. `model` normalised.
-  Hosted hosted(const ServerKey& server, std::string_view model, std::uint32_t hash) const;
-  bool refuses_outsiders(const ServerKey& server) const;
+  Hosted hosted(const ServerAddress& server, std::string_view model, std::uint32_t hash) const;
+  bool refuses_outsiders(const ServerAddress& server) const;
 
-  void learn_list(const ServerKey& server, std::string_view answer);
-  void learn_model(const ServerKey& server, std::uint32_t model_hash);
-  void learn_missing(const ServerKey& server, std::uint32_t model_hash);
-  void learn_refusal(const ServerKey& server);
+  void learn_list(const ServerAddress& server, std::string_view answer);
+  void learn_model(const ServerAddress& server, std::uint32_t model_hash);
+  void learn_missing(const ServerAddress& server, std::uint32_t model_hash);
+  void learn_refusal(const ServerAddress& server);
   static std::uint32_t model_hash(std::string_view normalised_model);
 
   static constexpr std::size_t kMaxServers = 4096;
@@ -49,10 +39,10 @@ class ServerTable {
     bool listed = false;   ///< a complete list was seen
     bool refuses = false;  ///< answered 401 or 403
   };
-  Server& at(const ServerKey& server);
+  Server& at(const ServerAddress& server);
 
-  boost::unordered_flat_map<ServerKey, Server, ServerKeyHash> servers_;
-  std::deque<ServerKey> order_;
+  boost::unordered_flat_map<ServerAddress, Server, std::hash<ServerAddress>> servers_;
+  std::deque<ServerAddress> order_;
 };
 
 }  // namespace probewall::rules

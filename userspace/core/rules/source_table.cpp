@@ -26,7 +26,7 @@ constexpr std::uint32_t kTrustLasts = 30 * 24;  ///< hours without use after whi
 /// memory.
 struct Pending {
   std::uint64_t request_id = 0;  ///< 0: answered, or none
-  ServerKey server;
+  ServerAddress server;
   WatcherBits held;  ///< rules and facts that look at answers and whose `when` held
   std::vector<std::pair<std::uint16_t, std::uint32_t>> facts;  ///< answer facts and their values
   std::uint32_t model_hash = 0;
@@ -117,6 +117,7 @@ class SourceTable::State {
     out.requests = memory.requests;
     out.first_seen = from_ds(memory.first_ds);
     out.last_seen = from_ds(memory.last_ds);
+    out.threshold_bonus = trust_bonus(memory, now);
     return out;
   }
 
@@ -178,7 +179,7 @@ class SourceTable::State {
   void judge(const Request& request, SourceMemory& memory, std::uint32_t now,
              std::vector<Detection>& detections) {
     const Plan& plan = compiled().plan;
-    const ServerKey server{request.flow.server, request.flow.server_port};
+    const ServerAddress server{request.flow.server, request.flow.server_port};
     Pending& pending = pending_[request.id % kMaxPending];
     reader_.read(request, features_);
     hashes_.begin(features_);
@@ -200,7 +201,7 @@ class SourceTable::State {
     });
   }
 
-  void begin(Pending& pending, const Request& request, const ServerKey& server) {
+  void begin(Pending& pending, const Request& request, const ServerAddress& server) {
     pending.request_id = request.id;
     pending.server = server;
     pending.api = request.api;

@@ -10,10 +10,11 @@ add_custom_command(
   OUTPUT ${probewall_rules_cpp}
   COMMAND ${CMAKE_COMMAND} -DOUT=${probewall_rules_cpp} -DDIR=${probewall_rules_dir}
           -P ${CMAKE_CURRENT_LIST_DIR}/embed_rules.cmake
-  DEPENDS ${probewall_rule_files} ${CMAKE_CURRENT_LIST_DIR}/embed_rules.cmake
+  DEPENDS ${probewall_rules_dir} ${probewall_rule_files} ${CMAKE_CURRENT_LIST_DIR}/embed_rules.cmake
   VERBATIM)
 
-# The compiler of the language, without the shipped rules: the build uses it on them.
+# The compiler of the language, without the shipped rules: the build uses it on them (`build_rules` in
+# rules_loader, as the core opens no file).
 add_library(probewall_rule_language OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/compile_conditions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compiler.cpp
@@ -25,14 +26,10 @@ add_library(probewall_rule_language OBJECT
 target_include_directories(probewall_rule_language PUBLIC ${PROJECT_SOURCE_DIR}/userspace)
 target_link_libraries(probewall_rule_language PUBLIC probewall_base fmt::fmt yaml-cpp PkgConfig::HS)
 
-add_executable(build_rules ${CMAKE_CURRENT_LIST_DIR}/build_rules.cpp
-                           ${CMAKE_CURRENT_LIST_DIR}/../llm/names.cpp)
-target_link_libraries(build_rules PRIVATE probewall_rule_language)
-set_target_properties(build_rules PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 add_custom_command(
   OUTPUT ${probewall_rules_bin}
-  COMMAND build_rules ${probewall_rules_bin} ${probewall_rule_files}
-  DEPENDS build_rules ${probewall_rule_files}
+  COMMAND build_rules ${probewall_rules_bin} ${probewall_rules_dir}
+  DEPENDS build_rules ${probewall_rules_dir} ${probewall_rule_files}
   VERBATIM)
 file(CONFIGURE OUTPUT ${probewall_prebuilt_cpp} @ONLY CONTENT [[
 // Generated: prebuilt_rules.bin as part of the program.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/http/text.hpp"
+#include "core/flow/answer_text.hpp"
 #include "core/servers/model_names.hpp"
 
 namespace probewall {
@@ -72,16 +72,9 @@ bool is_data(const Response& response) {
       body.starts_with("event:"))
     return true;
   if (!body.empty()) return false;
-  const auto head = all.substr(0, all.find("\r\n\r\n"));
-  for (std::size_t at = 0; at < head.size();) {
-    const auto end = std::min(head.find("\r\n", at), head.size());
-    const auto line = head.substr(at, end - at);
-    at = end + 2;
-    if (line.size() < 13 || !equals_lower(line.substr(0, 13), "content-type:")) continue;
-    return line.find("json") != std::string_view::npos ||
-           line.find("event-stream") != std::string_view::npos;
-  }
-  return false;
+  const auto type = answer_field(all.substr(0, all.find("\r\n\r\n")), "content-type");
+  return type && (type->find("json") != std::string_view::npos ||
+                  type->find("event-stream") != std::string_view::npos);
 }
 
 bool is_product(Impl impl) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -12,16 +13,11 @@
 #include <vector>
 
 #include "core/events.hpp"
+#include "core/server_address.hpp"
 #include "core/servers/exposure.hpp"
 #include "core/servers/prefix_ranges.hpp"
 
 namespace probewall {
-
-struct ServerAddress {
-  IpAddress address;
-  std::uint16_t port = 0;
-  auto operator<=>(const ServerAddress&) const = default;
-};
 
 /// One server as the operator sees it.
 struct ServerReport {
@@ -67,11 +63,6 @@ class ServerRegistry {
     Timestamp told_at{};
     std::list<ServerAddress>::iterator place;
   };
-  struct Hash {
-    std::size_t operator()(const ServerAddress& s) const noexcept {
-      return hash_bytes(s.address.bytes.data(), s.address.bytes.size(), s.port);
-    }
-  };
 
   Server& at(const ServerAddress& server, Timestamp now);
   void learn_product(Server& server, const Request& request, const Response& response, bool data);
@@ -80,7 +71,8 @@ class ServerRegistry {
   static const Exposure* worst(const Server& server, Timestamp now);
   std::optional<Exposure> note(Server& server, Exposure found);
 
-  boost::unordered_flat_map<ServerAddress, std::unique_ptr<Server>, Hash> servers_;
+  boost::unordered_flat_map<ServerAddress, std::unique_ptr<Server>, std::hash<ServerAddress>>
+      servers_;
   std::list<ServerAddress> order_;  ///< heard of longest ago first
   PrefixRanges inside_;
   std::uint64_t evicted_ = 0;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs during the build: compiles the rule files once and writes what prebuilt.hpp describes.
-//     build_rules OUT.bin FILE.yaml...
+//     build_rules OUT.bin RULES-DIRECTORY
 // A mistake in a shipped rule file stops the build here, with file, line and what to do.
 #include <cstdio>
 #include <fstream>
-#include <iterator>
-#include <set>
 
 #include "core/rules/compiler.hpp"
 #include "core/rules/prebuilt.hpp"
+#include "rules_loader/rule_files.hpp"
 
 namespace probewall::rules {
 
@@ -16,22 +15,15 @@ std::string_view prebuilt_blob() { return {}; }
 
 namespace {
 
-RuleText read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw CompileError{path + ": cannot be read"};
-  const std::string name = path.substr(path.rfind('/') + 1);
-  return {name, {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}};
-}
-
-int run(const std::string& out, const std::vector<std::string>& paths) {
-  std::vector<RuleText> files;
+int run(const std::string& out, const std::string& directory) {
+  const auto files = read_rule_files(directory);
+  if (!files) throw CompileError{files.error().message};
   std::string blob;
-  for (const std::string& path : paths) {
-    files.push_back(read_file(path));
-    append_prebuilt(blob, prebuilt_key(files.back().text), pack_tree(read_yaml(files.back())));
+  for (const RuleText& file : *files) {
+    append_prebuilt(blob, prebuilt_key(file.text), pack_tree(read_yaml(file)));
   }
   Compiler compiler;
-  const auto compiled = compiler.compile(files, {}, {}, PatternDatabase::Target::kAnyMachine);
+  const auto compiled = compiler.compile(*files, {}, {}, PatternDatabase::Target::kAnyMachine);
   for (std::size_t s = 0; s < kSubjects; ++s) {
     using Lines = PatternDatabase::Lines;
     const std::vector<std::string>& regexes = compiler.regexes()[s];
@@ -55,8 +47,9 @@ int run(const std::string& out, const std::vector<std::string>& paths) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc < 3) throw probewall::rules::CompileError{"usage: build_rules OUT.bin FILE.yaml..."};
-    return probewall::rules::run(argv[1], {argv + 2, argv + argc});
+    if (argc != 3)
+      throw probewall::rules::CompileError{"usage: build_rules OUT.bin RULES-DIRECTORY"};
+    return probewall::rules::run(argv[1], argv[2]);
   } catch (const probewall::rules::CompileError& e) {
     std::fprintf(stderr, "%s\n", e.message.c_str());
     return 1;

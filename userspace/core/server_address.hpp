@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "probewall/ip.hpp"
+
+namespace probewall {
+
+/// Where a server behind us listens; the port in host order.
+struct ServerAddress {
+  IpAddress address;
+  std::uint16_t port = 0;
+  auto operator<=>(const ServerAddress&) const = default;
+};
+
+}  // namespace probewall
+
+template <>
+struct std::hash<probewall::ServerAddress> {
+  std::size_t operator()(const probewall::ServerAddress& s) const noexcept {
+    return probewall::hash_bytes(s.address.bytes.data(), s.address.bytes.size(), s.port);
+  }
+};
