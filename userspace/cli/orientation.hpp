@@ -7,6 +7,7 @@
 
 #include "core/decode/packet.hpp"
 #include "probewall/abi/maps.h"
+#include "probewall/large_pages.hpp"
 
 namespace probewall {
 
@@ -38,7 +39,7 @@ class Orientation {
   bool judged(std::uint16_t port) const { return judged_[port / 64] >> port % 64 & 1; }
 
   std::array<std::uint64_t, 65536 / 64> judged_{};  ///< a bit per port: stays in the cache
-  std::vector<Slot> slots_;
+  std::vector<Slot, LargePages<Slot>> slots_;
   std::uint32_t clock_ = 0;
 };
 

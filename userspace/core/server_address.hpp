@@ -21,7 +21,8 @@ struct ServerAddress {
 
 template <>
 struct std::hash<probewall::ServerAddress> {
+  using is_avalanching = void;
   std::size_t operator()(const probewall::ServerAddress& s) const noexcept {
-    return probewall::hash_bytes(s.address.bytes.data(), s.address.bytes.size(), s.port);
+    return probewall::hash_address(s.address, s.port);
   }
 };

@@ -5,14 +5,16 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/flow/answer.hpp"
 #include "core/flow/request_stream.hpp"
 #include "core/flow/segment_buffer.hpp"
 #include "probewall/ip.hpp"
+#include "probewall/large_pages.hpp"
 
 namespace probewall {
 
@@ -109,8 +111,10 @@ class FlowTable {
   };
 
   std::uint32_t max_flows_;
-  boost::unordered_flat_map<FlowKey, std::uint32_t, Hash> map_;
-  std::deque<Flow> slab_;  // stable addresses
+  boost::unordered_flat_map<FlowKey, std::uint32_t, Hash, std::equal_to<>,
+                            LargePages<std::pair<const FlowKey, std::uint32_t>>>
+      map_;
+  PagedVector<Flow> slab_;  // stable addresses
   std::vector<std::uint32_t> free_;
   std::array<Queue, kQueueCount> queues_;
 };

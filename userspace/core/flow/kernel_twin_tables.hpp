@@ -12,6 +12,7 @@
 
 #include "probewall/abi/maps.h"
 #include "probewall/ip.hpp"
+#include "probewall/large_pages.hpp"
 #include "probewall/time.hpp"
 
 namespace probewall::twin {
@@ -44,10 +45,11 @@ class LruTable {
       index_.erase(nodes_[at].key);
       nodes_[at].value = Value{};
     }
-    nodes_[at].key = key;
+    Node& node = nodes_[at];
+    node.key = key;
     push_front(at);
     index_.emplace(key, at);
-    return nodes_[at].value;
+    return node.value;
   }
 
   /// Overwrites, or creates.
@@ -80,9 +82,10 @@ class LruTable {
     (n.after == kNone ? tail_ : nodes_[n.after].before) = n.before;
   }
   void push_front(std::uint32_t at) {
-    nodes_[at].before = kNone;
-    nodes_[at].after = head_;
-    nodes_[at].moved = ++moves_;
+    Node& node = nodes_[at];
+    node.before = kNone;
+    node.after = head_;
+    node.moved = ++moves_;
     (head_ == kNone ? tail_ : nodes_[head_].before) = at;
     head_ = at;
   }
@@ -90,8 +93,10 @@ class LruTable {
   std::uint32_t capacity_;
   std::uint32_t head_ = kNone, tail_ = kNone;
   std::uint64_t moves_ = 0;
-  std::vector<Node> nodes_;
-  boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>> index_;
+  PagedVector<Node> nodes_;
+  boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>, std::equal_to<>,
+                            LargePages<std::pair<const Key, std::uint32_t>>>
+      index_;
 };
 
 /// pw_synack. The kernel's array is direct-mapped, and a collision costs the earlier connection its
@@ -114,7 +119,7 @@ class SynackTable {
     return (hash & (PW_SYNACK_SLOTS - 1)) / kWays * kWays;
   }
   std::uint64_t seed_;
-  std::vector<pw_synack_slot> slots_;
+  std::vector<pw_synack_slot, LargePages<pw_synack_slot>> slots_;
 };
 
 /// Whole milliseconds since `refill_ns`, which moves on by just as many: no rounding is lost.

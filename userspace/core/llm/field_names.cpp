@@ -113,7 +113,7 @@ FieldName field_name(std::string_view key) {
   if (key.empty()) return FieldName::kOther;
   for (std::size_t s = slot_of(key); kIndex[s] != 0; s = (s + 1) % kSlots) {
     const Entry& e = kEntries[kIndex[s] - 1];
-    if (equals_lower(key, e.name)) return e.field;
+    if (key == e.name || equals_lower(key, e.name)) return e.field;
   }
   return FieldName::kOther;
 }

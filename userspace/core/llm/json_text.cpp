@@ -188,8 +188,17 @@ StringEnd skip_json_string(std::string_view text, std::size_t pos) {
 
 StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t limit,
                            std::string& out) {
-  out.clear();
   StringEnd end;
+  // Most strings are plain and short: one look, one copy.
+  const std::size_t first = find_string_special(text, pos);
+  if (first < text.size() && text[first] == '"' && first - pos <= limit) {
+    const auto plain = text.substr(pos, first - pos);
+    out.assign(plain);
+    if (ascii_run(plain, 0) != plain.size()) make_valid_utf8(out, limit);
+    end.pos = first + 1;
+    return end;
+  }
+  out.clear();
   const std::size_t stop = limit + 8;  // room for a last character; cut at a boundary below
   for (;;) {
     const auto special = find_string_special(text, pos);
@@ -259,36 +268,57 @@ void cut_utf8(std::string& text, std::size_t limit) {
 std::size_t JsonEnd::feed(std::string_view piece) {
   std::size_t pos = 0;
   while (pos < piece.size()) {
-    if (state_ == State::kNotJson) return npos;
-    if (state_ == State::kEscape) {
-      ++pos;
-      state_ = State::kString;
-      continue;
-    }
-    if (state_ == State::kString) {
-      pos = find_string_special(piece, pos);
-      if (pos == piece.size()) break;
-      if (piece[pos] == '"') state_ = State::kInside;
-      if (piece[pos] == '\\') state_ = State::kEscape;
-      ++pos;
-      continue;
-    }
-    const char c = piece[pos++];
-    if (c == '{' || c == '[') {
-      ++depth_;
-      state_ = State::kInside;
-    } else if (state_ == State::kBefore) {
-      // White space and the three bytes of a byte order mark may stand before the document.
-      const bool passes = c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\xEF' ||
-                          c == '\xBB' || c == '\xBF';
-      if (!passes) state_ = State::kNotJson;
-    } else if (c == '"') {
-      state_ = State::kString;
-    } else if ((c == '}' || c == ']') && --depth_ == 0) {
-      return pos;
+    switch (state_) {
+      case State::kNotJson:
+        return npos;
+      case State::kBefore: {
+        // White space and the three bytes of a byte order mark may stand before the document.
+        const char c = piece[pos++];
+        const bool passes = c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\xEF' ||
+                            c == '\xBB' || c == '\xBF';
+        if (c == '{' || c == '[') {
+          depth_ = 1;
+          state_ = State::kInside;
+        } else if (!passes) {
+          state_ = State::kNotJson;
+        }
+        break;
+      }
+      case State::kInside: {
+        pos = pass_structure(piece, pos);
+        if (depth_ == 0) return pos;
+        break;
+      }
+      case State::kString:
+        pos = find_string_special(piece, pos);
+        if (pos == piece.size()) return npos;
+        if (piece[pos] == '"') state_ = State::kInside;
+        if (piece[pos] == '\\') state_ = State::kEscape;
+        ++pos;
+        break;
+      case State::kEscape:
+        ++pos;
+        state_ = State::kString;
+        break;
     }
   }
   return npos;
+}
+
+/// Goes on behind the next quote, or the bracket that closes the document.
+std::size_t JsonEnd::pass_structure(std::string_view piece, std::size_t pos) {
+  while (pos < piece.size()) {
+    const char c = piece[pos++];
+    if (c == '"') {
+      state_ = State::kString;
+      return pos;
+    }
+    // '[' and ']' differ from '{' and '}' in one bit.
+    const char bracket = static_cast<char>(c | 0x20);
+    if (bracket == '{') ++depth_;
+    if (bracket == '}' && --depth_ == 0) return pos;
+  }
+  return pos;
 }
 
 }  // namespace probewall

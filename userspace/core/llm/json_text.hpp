@@ -43,6 +43,8 @@ class JsonEnd {
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
+  std::size_t pass_structure(std::string_view piece, std::size_t pos);
+
   enum class State : std::uint8_t { kBefore, kInside, kString, kEscape, kNotJson };
   State state_ = State::kBefore;
   std::uint32_t depth_ = 0;

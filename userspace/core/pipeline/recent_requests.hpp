@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/events.hpp"
+#include "probewall/large_pages.hpp"
 
 namespace probewall {
 
@@ -21,7 +22,7 @@ class RecentRequests {
   const Request* find(std::uint64_t request_id) const;
 
  private:
-  std::vector<Request> ring_;
+  std::vector<Request, LargePages<Request>> ring_;
 };
 
 }  // namespace probewall

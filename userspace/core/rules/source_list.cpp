@@ -45,7 +45,7 @@ void SourceList::remove(const IpPrefix& source) {
 }
 
 void SourceList::grow_index() {
-  std::vector<Place> old(places_.size() * 2);
+  std::vector<Place, LargePages<Place>> old(places_.size() * 2);
   old.swap(places_);
   for (const Place& place : old) {
     if (place.slot != kNone) insert(at(place.slot).source, place.slot);
@@ -61,8 +61,8 @@ SourceMemory& SourceList::touch(const IpPrefix& source, std::uint32_t now_ds) {
     slot = free_.back();
     free_.pop_back();
   } else {
-    slot = slots_made_++;
-    if (slot % kChunk == 0) chunks_.push_back(std::make_unique<Chunk>());
+    slot = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
   }
   SourceMemory& memory = at(slot);
   memory.source = source;

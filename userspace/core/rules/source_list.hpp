@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/rules/source_memory.hpp"
+#include "probewall/large_pages.hpp"
 
 namespace probewall::rules {
 
@@ -34,13 +34,13 @@ class SourceList {
 
   template <typename Visitor>
   void for_each(Visitor visit) const {
-    for (std::uint32_t i = 0; i < slots_made_; ++i) {
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
       if (at(i).used) visit(at(i));
     }
   }
   template <typename Visitor>
   void for_each(Visitor visit) {
-    for (std::uint32_t i = 0; i < slots_made_; ++i) {
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
       if (at(i).used) visit(at(i));
     }
   }
@@ -68,12 +68,8 @@ class SourceList {
   void remove(const IpPrefix& source);
   void grow_index();
 
-  static constexpr std::uint32_t kChunk = 256;
-  using Chunk = std::array<SourceMemory, kChunk>;
-  SourceMemory& at(std::uint32_t slot) { return (*chunks_[slot / kChunk])[slot % kChunk]; }
-  const SourceMemory& at(std::uint32_t slot) const {
-    return (*chunks_[slot / kChunk])[slot % kChunk];
-  }
+  SourceMemory& at(std::uint32_t slot) { return slots_[slot]; }
+  const SourceMemory& at(std::uint32_t slot) const { return slots_[slot]; }
   std::uint32_t slot_of(const SourceMemory& memory) const;
   void link(std::uint32_t slot, std::uint8_t list);
   void unlink(std::uint32_t slot);
@@ -84,11 +80,10 @@ class SourceList {
   std::uint64_t size_ = 0;
   std::uint64_t evicted_ = 0;
   std::uint64_t heap_ = 0;  ///< of all sources
-  std::uint32_t slots_made_ = 0;
-  std::vector<std::unique_ptr<Chunk>> chunks_;  ///< grows without moving what is there
+  PagedVector<SourceMemory> slots_;
   std::vector<std::uint32_t> free_;
   std::array<List, static_cast<std::size_t>(Standing::kCount)> lists_;
-  std::vector<Place> places_;
+  std::vector<Place, LargePages<Place>> places_;
 };
 
 }  // namespace probewall::rules

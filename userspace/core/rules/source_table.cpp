@@ -8,6 +8,7 @@
 #include "core/rules/rule_set.hpp"
 #include "core/rules/server_table.hpp"
 #include "core/rules/source_list.hpp"
+#include "probewall/large_pages.hpp"
 
 namespace probewall {
 namespace rules {
@@ -397,7 +398,7 @@ class SourceTable::State {
   SourceList sources_;
   ServerTable servers_;
   KeyTable keys_;
-  std::vector<Pending> pending_{kMaxPending};  ///< by request id: a newer one takes the place
+  std::vector<Pending, LargePages<Pending>> pending_{kMaxPending};  ///< by request id: a newer one takes the place
   FeatureReader reader_;
   Features features_;
   FactHashes hashes_;
