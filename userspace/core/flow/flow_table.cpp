@@ -37,36 +37,6 @@ void FlowTable::erase(Flow& flow) {
   free_.push_back(index);
 }
 
-Flow* FlowTable::front(FlowQueue q) {
-  const std::uint32_t head = queues_[q].head;
-  return head == kNoFlow ? nullptr : &slab_[head];
-}
-
-void FlowTable::push_back(Flow& flow, FlowQueue q) {
-  Queue& queue = queues_[q];
-  if (queue.tail == flow.index) return;
-  remove(flow, q);
-  flow.links[q] = {queue.tail, kNoFlow};
-  if (queue.tail == kNoFlow) {
-    queue.head = flow.index;
-  } else {
-    slab_[queue.tail].links[q].next = flow.index;
-  }
-  queue.tail = flow.index;
-  ++queue.count;
-  flow.queues = static_cast<std::uint16_t>(flow.queues | 1u << q);
-}
-
-void FlowTable::remove(Flow& flow, FlowQueue q) {
-  if (!flow.in(q)) return;
-  Queue& queue = queues_[q];
-  const Flow::Link link = flow.links[q];
-  (link.prev == kNoFlow ? queue.head : slab_[link.prev].links[q].next) = link.next;
-  (link.next == kNoFlow ? queue.tail : slab_[link.next].links[q].prev) = link.prev;
-  --queue.count;
-  flow.queues = static_cast<std::uint16_t>(flow.queues & ~(1u << q));
-}
-
 void FlowTable::age_in(Flow& flow, FlowQueue q) {
   for (const FlowQueue other : {kActiveQueue, kUnprovenQueue, kClosedQueue}) {
     if (other != q) remove(flow, other);

@@ -119,4 +119,36 @@ class FlowTable {
   std::array<Queue, kQueueCount> queues_;
 };
 
+// Called for every record, several times.
+
+inline Flow* FlowTable::front(FlowQueue q) {
+  const std::uint32_t head = queues_[q].head;
+  return head == kNoFlow ? nullptr : &slab_[head];
+}
+
+inline void FlowTable::push_back(Flow& flow, FlowQueue q) {
+  Queue& queue = queues_[q];
+  if (queue.tail == flow.index) return;
+  remove(flow, q);
+  flow.links[q] = {queue.tail, kNoFlow};
+  if (queue.tail == kNoFlow) {
+    queue.head = flow.index;
+  } else {
+    slab_[queue.tail].links[q].next = flow.index;
+  }
+  queue.tail = flow.index;
+  ++queue.count;
+  flow.queues = static_cast<std::uint16_t>(flow.queues | 1u << q);
+}
+
+inline void FlowTable::remove(Flow& flow, FlowQueue q) {
+  if (!flow.in(q)) return;
+  Queue& queue = queues_[q];
+  const Flow::Link link = flow.links[q];
+  (link.prev == kNoFlow ? queue.head : slab_[link.prev].links[q].next) = link.next;
+  (link.next == kNoFlow ? queue.tail : slab_[link.next].links[q].prev) = link.prev;
+  --queue.count;
+  flow.queues = static_cast<std::uint16_t>(flow.queues & ~(1u << q));
+}
+
 }  // namespace probewall
