@@ -84,6 +84,13 @@ std::optional<double> BodyField::number() const {
   return v;
 }
 
+namespace {
+
+/// Calls that a model made earlier, in the history that a client sends along: not its own words.
+bool is_history(std::string_view name) { return name == "tool_calls" || name == "function_call"; }
+
+}  // namespace
+
 bool is_prose(std::string_view name) {
   if (name.size() < 4 || name.size() > 8) return false;
   return name == "content" || name == "prompt" || name == "text" || name == "input" ||
@@ -96,6 +103,7 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
   std::string_view name;                            // of the value to come
   std::array<std::string_view, kMaxNesting> outer;  // names of the enclosing arrays and objects
   std::size_t depth = 0;
+  std::size_t history = 0;  // depth of the enclosing history, 0 outside
   bool prose = false;
   for (std::size_t at = 0; at < body.size() && !out.full();) {
     const char c = body[at];
@@ -117,23 +125,27 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
         prose = is_prose(name);
         at = next + 1;
       } else {
+        if (history != 0) continue;
         if (text.data() == scratch.data()) text = out.keep(text);
         out.add({name, text, true, false});
       }
     } else if (c == '{' || c == '[') {
       if (depth == kMaxNesting) return;
       outer[depth++] = name;
+      if (history == 0 && is_history(name)) history = depth;
       ++at;
     } else if (c == '}' || c == ']') {
       if (depth > 0) {
         name = outer[--depth];
+        if (depth < history) history = 0;
         prose = is_prose(name);
       }
       ++at;
     } else if (is_word(c)) {
       const std::size_t start = at;
       while (at < body.size() && is_word(body[at])) ++at;
-      out.add({name, body.substr(start, std::min(at - start, kMaxValue)), false, false});
+      const auto word = body.substr(start, std::min(at - start, kMaxValue));
+      if (history == 0) out.add({name, word, false, false});
     } else {
       ++at;
     }

@@ -351,12 +351,21 @@ std::vector<SourceCondition> Compiler::source_conditions(const Reader& read, con
 SourceCondition Compiler::source_condition(const Reader& read, const YamlNode& node) {
   read.expect_keys(node, "a source condition",
                    {"distinct", "at_least", "at_most", "within", "first_seen_within",
-                    "first_seen_before", "requests", "failure_ratio", "answers", "key_sources"});
+                    "first_seen_before", "requests", "failure_ratio", "answers", "key_sources",
+                    "share"});
   const auto ds = [&](const YamlNode& n) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(read.duration(n)).count();
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms / 100, 1, 0x7fffffff));
   };
   SourceCondition c;
+  const YamlNode* share = node.find("share");
+  if (share != nullptr) {
+    c.ratio = read.number(*share);
+    const bool counts = node.find("distinct") != nullptr && node.find("at_least") != nullptr;
+    if (!counts || !(c.ratio > 0 && c.ratio <= 1)) {
+      read.error(*share, "'share' is above 0 and up to 1, and goes with distinct and at_least");
+    }
+  }
   if (const YamlNode* fact = node.find("distinct")) {
     c.fact = fact_index(read, *fact);
     const YamlNode* low = node.find("at_least");

@@ -113,7 +113,7 @@ struct Condition {
 };
 
 enum class SourceTest : std::uint8_t {
-  kDistinct,  ///< values of `fact` seen within `within`
+  kDistinct,  ///< values of `fact` seen within `within`; `ratio`: at least so many per request
   kFirstSeenWithin,
   kFirstSeenBefore,
   kRequests,      ///< requests so far
@@ -144,6 +144,7 @@ enum class FactValue : std::uint8_t {
   kRpcMethod,
   kBody,
   kHeaderShape,
+  kUrlHost,
   kStatus,
   kLabel,
   kCount

@@ -12,7 +12,8 @@ const std::vector<std::string> kAims{"endpoint-discovery", "fingerprinting", "op
                                      "compute-theft",      "data-or-action", "malware-backend"};
 const std::vector<std::string> kFactValues{
     "request", "server",     "port",   "endpoint",   "path", "target",       "key",   "auth-style",
-    "model",   "user-agent", "prompt", "rpc-method", "body", "header-shape", "status"};
+    "model",   "user-agent", "prompt", "rpc-method", "body", "header-shape", "url-host",
+    "status"};
 constexpr std::uint32_t kMaxFactCapacity = 64;
 constexpr std::size_t kMaxRules = 4096;
 constexpr std::size_t kMaxFacts = 256;
@@ -257,7 +258,8 @@ void Compiler::finish_facts() {
       if (c.test != SourceTest::kDistinct) continue;
       Fact& fact = out_->facts[c.fact];
       const std::int64_t bound = c.range.high < kMaxFactCapacity ? c.range.high + 1 : c.range.low;
-      const auto need = static_cast<std::uint32_t>(std::max<std::int64_t>(bound, 1));
+      const auto least = static_cast<std::uint32_t>(std::max<std::int64_t>(bound, 1));
+      const std::uint32_t need = c.ratio > 0 ? kMaxFactCapacity : least;  // a share needs them all
       fact.capacity = std::max(fact.capacity, need);
       fact.keep_ds = std::max(fact.keep_ds, c.within_ds);
     }

@@ -185,8 +185,10 @@ bool holds(const Condition& c, const AnswerFeatures& a) {
 bool holds(const SourceCondition& c, const SourceMemory& s, std::uint32_t now_ds) {
   const std::uint32_t known_ds = now_ds > s.first_ds ? now_ds - s.first_ds : 0;
   switch (c.test) {
-    case SourceTest::kDistinct:
-      return c.range.contains(s.distinct(c.fact, c.within_ds, now_ds));
+    case SourceTest::kDistinct: {
+      const std::uint32_t values = s.distinct(c.fact, c.within_ds, now_ds);
+      return c.range.contains(values) && values >= c.ratio * s.requests;
+    }
     case SourceTest::kFirstSeenWithin:
       return known_ds <= c.within_ds;
     case SourceTest::kFirstSeenBefore:

@@ -62,6 +62,8 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
       return hash_text(r.body_prefix);
     case FactValue::kHeaderShape:
       return header_shape();
+    case FactValue::kUrlHost:
+      return url_host();
     case FactValue::kLabel:
     case FactValue::kStatus:
     case FactValue::kCount:
@@ -75,6 +77,17 @@ std::optional<std::uint32_t> FactHashes::header_shape() {
   for (const HeaderView h : features_->request->head.headers) text_.append(h.name).append(",");
   for (char& c : text_) c = ascii_lower(c);
   return hash_text(text_);
+}
+
+/// Host and port of the first URL in a field that is no prose.
+std::optional<std::uint32_t> FactHashes::url_host() const {
+  for (const BodyField& field : features_->fields) {
+    const std::size_t scheme = field.value.find("://");
+    if (is_prose(field.name) || scheme == std::string_view::npos || scheme > 6) continue;
+    const std::string_view rest = field.value.substr(scheme + 3);
+    return hash_text(rest.substr(0, rest.find_first_of("/?#")));
+  }
+  return std::nullopt;
 }
 
 }  // namespace probewall::rules

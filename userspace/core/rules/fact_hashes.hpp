@@ -21,6 +21,7 @@ class FactHashes {
  private:
   std::optional<std::uint32_t> compute(FactValue kind);
   std::optional<std::uint32_t> header_shape();
+  std::optional<std::uint32_t> url_host() const;
 
   static constexpr std::size_t kKinds = static_cast<std::size_t>(FactValue::kCount);
   const Features* features_ = nullptr;
