@@ -209,6 +209,28 @@ TEST(RuleConditions, DistinctForgetsWhatIsOutsideTheWindow) {
   EXPECT_FALSE(fires(rule, {at(0, get("/a")), at(4, get("/b")), at(12, get("/c"))}, kPathFact));
 }
 
+TEST(RuleConditions, AShareOfDistinctValuesIsPerRequestOfTheSource) {
+  const std::string rule =
+      "when: {path: /c}\n    source: [{distinct: f, at_least: 3, within: 1m, share: 0.6}]";
+  EXPECT_TRUE(fires(rule, {get("/a"), get("/b"), get("/a"), get("/b"), get("/c")}, kPathFact));
+  EXPECT_FALSE(
+      fires(rule, {get("/a"), get("/b"), get("/a"), get("/b"), get("/b"), get("/c")}, kPathFact));
+  const std::string wide = "when: {path: /50}\n    source: [{distinct: f, at_least: 2, share: 1}]";
+  std::vector<Step> steps;
+  for (int i = 1; i <= 50; ++i) steps.push_back(get("/" + std::to_string(i)));
+  EXPECT_TRUE(fires(wide, steps, kPathFact)) << "more values are kept than at_least needs";
+}
+
+TEST(RuleConditions, HostsOfUrlFieldsAreTold) {
+  const std::string facts =
+      "facts:\n  - {id: h, value: url-host, when: {target: re:.}}\n"
+      "sets:\n  - {id: u, on: field, names: [url], patterns: [\"re:^http\"]}\n";
+  const std::string rule = "when: {matches: u}\n    source: [{distinct: h, at_least: 2}]";
+  const auto fetch = [](std::string url) { return post("/x", R"({"url":")" + url + "\"}"); };
+  EXPECT_TRUE(fires(rule, {fetch("http://a:1/"), fetch("http://a:2/")}, facts));
+  EXPECT_FALSE(fires(rule, {fetch("http://a/1"), fetch("http://a/2?x"), fetch("http://a")}, facts));
+}
+
 TEST(RuleConditions, AtMostSeesWhatDidNotHappen) {
   const std::string rule =
       "when: {path: /tools}\n    source: [{distinct: f, at_most: 1, within: 1h}]";

@@ -52,6 +52,15 @@ TEST(BodyFields, ANameOutlivesTheObjectsBelowIt) {
   EXPECT_EQ(f[1].value, "last");
 }
 
+TEST(BodyFields, WhatAModelCalledEarlierIsLeftOut) {
+  const auto f = fields_of(
+      R"({"messages":[{"tool_calls":[{"function":{"arguments":{"path":"/etc/passwd","n":1}}}],)"
+      R"("url":"a"}],"path":"b"})");
+  ASSERT_EQ(f.size(), 2u);
+  EXPECT_EQ(f[0].value, "a");
+  EXPECT_EQ(f[1].value, "b");
+}
+
 TEST(BodyFields, EveryPrefixIsReadAndTheCutStringIsGiven) {
   const std::string body = R"({"model":"m","path":"/etc/passwd","n":[1,2,{"x":"y"}]})";
   for (std::size_t cut = 0; cut <= body.size(); ++cut)

@@ -21,6 +21,19 @@ inline std::vector<Step> visits(int servers, int rounds, double seconds_between)
   });
 }
 
+/// The same, the first two refusing.
+inline std::vector<Step> refusing(std::vector<Step> steps) {
+  steps[0].status = steps[1].status = 401;
+  return steps;
+}
+
+/// An answered question to one server after the other.
+inline std::vector<Step> questions(int servers, double seconds_between) {
+  return repeat(servers, [&](int i) {
+    return at(seconds_between * i, on(i + 1, 8000, chat("m", std::to_string(i))));
+  });
+}
+
 inline std::vector<Step> refused(std::vector<const char*> models) {
   return repeat(static_cast<int>(models.size()),
                 [&](int i) { return chat(models[static_cast<std::size_t>(i)], "hi", 401); });

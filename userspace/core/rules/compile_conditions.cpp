@@ -349,10 +349,10 @@ std::vector<SourceCondition> Compiler::source_conditions(const Reader& read, con
 }
 
 SourceCondition Compiler::source_condition(const Reader& read, const YamlNode& node) {
-  read.expect_keys(node, "a source condition",
-                   {"distinct", "at_least", "at_most", "within", "first_seen_within",
-                    "first_seen_before", "requests", "failure_ratio", "answers", "key_sources",
-                    "share"});
+  read.expect_keys(
+      node, "a source condition",
+      {"distinct", "at_least", "at_most", "within", "first_seen_within", "first_seen_before",
+       "requests", "failure_ratio", "answers", "key_sources", "share"});
   const auto ds = [&](const YamlNode& n) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(read.duration(n)).count();
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms / 100, 1, 0x7fffffff));

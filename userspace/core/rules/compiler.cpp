@@ -10,10 +10,10 @@ namespace {
 
 const std::vector<std::string> kAims{"endpoint-discovery", "fingerprinting", "open-access",
                                      "compute-theft",      "data-or-action", "malware-backend"};
-const std::vector<std::string> kFactValues{
-    "request", "server",     "port",   "endpoint",   "path", "target",       "key",   "auth-style",
-    "model",   "user-agent", "prompt", "rpc-method", "body", "header-shape", "url-host",
-    "status"};
+const std::vector<std::string> kFactValues{"request", "server",       "port",     "endpoint",
+                                           "path",    "target",       "key",      "auth-style",
+                                           "model",   "user-agent",   "prompt",   "rpc-method",
+                                           "body",    "header-shape", "url-host", "status"};
 constexpr std::uint32_t kMaxFactCapacity = 64;
 constexpr std::size_t kMaxRules = 4096;
 constexpr std::size_t kMaxFacts = 256;
