@@ -68,6 +68,11 @@ struct pw_found {
   bool further; /* not here, but perhaps where the search goes on */
 };
 
+PW_INLINE bool pw_state_live(__u32 state) {
+  const __u32 expires = PW_SLOT_EXPIRES(state);
+  return expires == PW_SLOT_NEVER || pw_boottime_s() < expires;
+}
+
 PW_INLINE void pw_consider_found(struct pw_block_entry *best, const struct pw_found *found,
                                  __u8 prefix_len) {
   const __u32 expires = PW_SLOT_EXPIRES(found->state);
@@ -89,24 +94,31 @@ PW_INLINE void pw_consider_spilled(struct pw_block_entry *best, const struct pw_
   if (entry) pw_block_consider(best, entry);
 }
 
+/* Keeps the compiler from doing all slots' steps side by side, for which it has no registers. */
+#define PW_STEP_DONE(a, b) asm volatile("" : "+r"(a), "+r"(b))
+
+/* Without a branch on what was read: which slot it is cannot be guessed, and guessing wrong would
+ * wait for the cache line. At most one slot is in use for an address. */
 PW_INLINE struct pw_found pw_v4_in_bucket(void *table, __u32 index, __u32 addr) {
   struct pw_found found = {};
   const __u32 line = PW_BLOCK_FIRST_BUCKET + index;
   const struct pw_v4_bucket *bucket = bpf_map_lookup_elem(table, &line);
   if (!bucket) return found;
-  __u32 slot = 0;
+  __u64 state = 0, at = 0;
 #pragma unroll
   for (__u32 i = 0; i < PW_V4_SLOTS; i++) {
     /* One load: address and state belong together. */
     const __u64 word = *(const volatile __u64 *)&bucket->word[i];
-    if ((__u32)(word >> 32) == addr && PW_SLOT_ACTION(word)) {
-      found.state = (__u32)word;
-      slot = i;
-      break;
-    }
+    /* All ones for this address (the difference is below 2^32) with an action. */
+    const __u64 here = (((word >> 32) ^ addr) - 1) & -(word & 3);
+    const __u64 mask = (__s64)here >> 63;
+    state |= word & mask;
+    at |= i & mask;
+    PW_STEP_DONE(state, at);
   }
-  const __u64 meta = bucket->meta;
-  found.marks = PW_SLOT_MARKS(meta, slot);
+  const __u64 meta = *(const volatile __u64 *)&bucket->meta; /* last: written before a tag's word */
+  found.state = (__u32)state;
+  found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V4_OVERFLOWED);
   return found;
 }
@@ -116,32 +128,56 @@ PW_INLINE struct pw_found pw_v6_in_bucket(void *table, __u32 index, __u64 hi, __
   const __u32 line = PW_BLOCK_FIRST_BUCKET + index;
   const volatile struct pw_v6_bucket *bucket = bpf_map_lookup_elem(table, &line);
   if (!bucket) return found;
-  __u32 slot = 0;
+  __u64 states = 0, at = 0;
 #pragma unroll
   for (__u32 i = 0; i < PW_V6_SLOTS; i++) {
     /* State first: an address under a state that was seen here is whole. */
-    const __u32 state = bucket->state[i];
-    if (bucket->addr[i][0] == hi && bucket->addr[i][1] == lo && PW_SLOT_ACTION(state)) {
-      found.state = state;
-      slot = i;
-      break;
-    }
+    const __u64 state = bucket->state[i];
+    const __u64 differs = (bucket->addr[i][0] ^ hi) | (bucket->addr[i][1] ^ lo);
+    /* All ones for this address with an action. */
+    const __u64 mask = (__s64)(~(differs | -differs) & -(state & 3)) >> 63;
+    states |= state & mask;
+    at |= i & mask;
+    PW_STEP_DONE(states, at);
   }
-  const __u32 meta = bucket->meta;
-  found.marks = PW_SLOT_MARKS(meta, slot);
+  const __u32 meta = bucket->meta; /* last: written before a tag's state */
+  found.state = states;
+  found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V6_OVERFLOWED);
   return found;
 }
 
-PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr *addr) {
-  const __u32 zero = 0, host = bpf_ntohl(pw_mapped_v4(addr));
+/* `host`: host order. */
+PW_INLINE struct pw_found pw_find_v4(__u32 host) {
+  struct pw_found found = {};
+  const __u32 zero = 0;
   void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
-  if (!table) return;
+  if (!table) return found;
   const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
-  if (!header) return;
+  if (!header) return found;
   const __u64 hash = pw_block_mix(host, header->seed), mask = header->mask;
-  struct pw_found found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
+  found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
   if (found.further) found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
+  return found;
+}
+
+/* `half`: network order. */
+PW_INLINE struct pw_found pw_find_v6(const __u64 *half) {
+  struct pw_found found = {};
+  const __u32 zero = 0;
+  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
+  if (!table) return found;
+  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
+  if (!header) return found;
+  const __u64 seed = header->seed, mask = header->mask;
+  const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
+  found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
+  if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
+  return found;
+}
+
+PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr *addr) {
+  const struct pw_found found = pw_find_v4(bpf_ntohl(pw_mapped_v4(addr)));
   if (found.state)
     pw_consider_found(best, &found, 32);
   else if (found.further)
@@ -149,17 +185,9 @@ PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr 
 }
 
 PW_INLINE void pw_consider_v6(struct pw_block_entry *best, const struct pw_addr *addr) {
-  const __u32 zero = 0;
   __u64 half[2];
-  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
-  if (!table) return;
-  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
-  if (!header) return;
   pw_copy_addr(half, addr);
-  const __u64 seed = header->seed, mask = header->mask;
-  const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
-  struct pw_found found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
-  if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
+  const struct pw_found found = pw_find_v6(half);
   if (found.state)
     pw_consider_found(best, &found, 128);
   else if (found.further)
@@ -274,19 +302,21 @@ PW_INLINE __u32 pw_v4_hint(__u32 host) {
     word_ ? (*word_ >> ((bit) % 64)) & 1 : 0;                \
   })
 
-PW_INLINE __u32 pw_v6_hint(const struct pw_addr *addr) {
-  __u64 half[2];
-  pw_copy_addr(half, addr);
-  const __u64 near = PW_V6_NEAR_BIT(half[0]);
-  const __u64 far = PW_V6_FAR_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
-  const __u64 top = bpf_be64_to_cpu(half[0]) >> 48;
+/* `hi`: the first 8 bytes, network order. */
+PW_INLINE __u32 pw_v6_hint(__u64 hi) {
+  const __u64 near = PW_V6_NEAR_BIT(hi);
+  const __u64 far = PW_V6_FAR_BIT(hi & bpf_cpu_to_be64(0xffffffff00000000ull));
+  const __u64 top = bpf_be64_to_cpu(hi) >> 48;
   return PW_BIT_IN(pw_block_near, near) * PW_V6_NEAR | PW_BIT_IN(pw_block_far, far) * PW_V6_FAR |
          PW_BIT_IN(pw_block_short, top) * PW_V6_SHORT;
 }
 
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
-  return family == PW_FAMILY_IPV4 ? pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr))) : pw_v6_hint(addr);
+  __u64 half[2];
+  if (family == PW_FAMILY_IPV4) return pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr)));
+  pw_copy_addr(half, addr);
+  return pw_v6_hint(half[0]);
 }
 
 /* The action in force for `addr`, and its entry. */

@@ -177,6 +177,25 @@ TEST(Tables, AllowEntriesOfBothFamiliesCanBePutAndRemovedTwice) {
   }
 }
 
+TEST(Tables, AllowEntriesPinnedWithoutTheirBitsGetThemAtTheNextStart) {
+  const Lab lab;
+  const auto prefix = *IpPrefix::parse("198.51.100.0/24");
+  {
+    const auto first = lab.start(lab.config());
+    ASSERT_TRUE(first->allow_put(prefix, {PW_ALLOW_ALL, PW_ALLOW_OPERATOR, {}}));
+  }
+  const std::string pin = lab.pin_directory() + "/v1/pw_allow_hints";
+  ASSERT_TRUE(fs::remove(pin));  // as versions without it left their pins
+
+  const auto second = lab.start(lab.config());
+
+  const UniqueFd bits{bpf_obj_get(pin.c_str())};
+  const std::uint32_t bit = PW_ALLOW_V4_BIT(0xc6336400u), index = bit / 64;
+  __u64 word = 0;
+  ASSERT_EQ(bpf_map_lookup_elem(bits.get(), &index, &word), 0);
+  EXPECT_EQ(word, 1ull << (bit % 64));
+}
+
 TEST(Tables, EnforcingChangesThatSettingOnly) {
   const Lab lab;
   const auto dataplane = lab.start(lab.config());

@@ -42,14 +42,19 @@ Result<void> Dataplane::State::keep_maps(const ObjectSet& objects) {
     const char* name;
     UniqueFd* fd;
   };
-  for (const auto& [name, fd] : {Wanted{"pw_settings", &settings}, Wanted{"pw_ports", &ports},
-                                 Wanted{"pw_allow_lpm4", &allow4}, Wanted{"pw_allow_lpm6", &allow6},
-                                 Wanted{"pw_flows", &flows}, Wanted{"pw_rings", &rings_map},
-                                 Wanted{"pw_skip", &skip}, Wanted{"pw_counters", &counters},
-                                 Wanted{"pw_need_wake", &need_wake}, Wanted{"pw_perf", &perf}}) {
+  UniqueFd allow4, allow6, allow_hints;
+  for (const auto& [name, fd] :
+       {Wanted{"pw_settings", &settings}, Wanted{"pw_ports", &ports},
+        Wanted{"pw_allow_lpm4", &allow4}, Wanted{"pw_allow_lpm6", &allow6},
+        Wanted{"pw_allow_hints", &allow_hints}, Wanted{"pw_flows", &flows},
+        Wanted{"pw_rings", &rings_map}, Wanted{"pw_skip", &skip}, Wanted{"pw_counters", &counters},
+        Wanted{"pw_need_wake", &need_wake}, Wanted{"pw_perf", &perf}}) {
     *fd = duplicate(objects.map_fd(name));
     if (!*fd) return fail(errno, std::string{"map "} + name + " of the BPF objects");
   }
+  auto opened = AllowTable::open(std::move(allow4), std::move(allow6), allow_hints.get());
+  if (!opened) return tl::unexpected(opened.error());
+  allow.emplace(std::move(*opened));
   worker.skip = skip.get();
   worker.counters = counters.get();
   return {};

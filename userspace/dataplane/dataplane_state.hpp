@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "dataplane/allow_table.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/identity.hpp"
 #include "dataplane/interface_info.hpp"
@@ -22,7 +23,8 @@ struct Dataplane::State {
   PinDirectory pins;
   std::optional<InterfaceSlots> slots;
   std::optional<BlockTable> blocks;
-  UniqueFd settings, ports, allow4, allow6, flows, rings_map, skip, counters, need_wake, perf;
+  std::optional<AllowTable> allow;
+  UniqueFd settings, ports, flows, rings_map, skip, counters, need_wake, perf;
   std::vector<UniqueFd> rings;
   WorkerDescriptors worker;
 

@@ -20,18 +20,6 @@ Result<T> read_single(int fd, const char* what) {
   return value;
 }
 
-struct AllowKey {
-  pw_lpm_v4_key v4{};
-  pw_lpm_v6_key v6{};
-};
-AllowKey allow_key(const IpPrefix& prefix) {
-  AllowKey key;
-  key.v4.prefix_len = key.v6.prefix_len = prefix.length;
-  std::memcpy(&key.v4.addr, prefix.address.bytes.data() + 12, 4);
-  std::memcpy(key.v6.addr, prefix.address.bytes.data(), 16);
-  return key;
-}
-
 constexpr std::uint32_t kPorts = 65536;
 
 /// Whole table in one call: a port that stays is never unset in between.
@@ -105,35 +93,12 @@ Result<void> Dataplane::restore(const Policy& policy) {
 BlockTable& Dataplane::blocks() { return *state_->blocks; }
 
 Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& entry) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_update_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6, &entry, BPF_ANY) != 0) {
-    return fail(errno, "allow " + prefix.to_string());
-  }
-  return {};
+  return state_->allow->put(prefix, entry);
 }
-
-std::uint32_t Dataplane::allow_capacity() const {
-  std::uint32_t room = 0;
-  for (const int fd : {state_->allow4.get(), state_->allow6.get()}) {
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) room += info.max_entries;
-  }
-  return room;
-}
-
 Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_delete_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6) != 0 &&
-      errno != ENOENT) {
-    return fail(errno, "stop allowing " + prefix.to_string());
-  }
-  return {};
+  return state_->allow->remove(prefix);
 }
+std::uint32_t Dataplane::allow_capacity() const { return state_->allow->capacity(); }
 
 const WorkerDescriptors& Dataplane::worker_descriptors() const { return state_->worker; }
 
