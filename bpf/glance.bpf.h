@@ -12,7 +12,7 @@ struct pw_glance {
   __u64 half[2];   /* IPv6: the source, network order */
   __u32 host;      /* IPv4: the source, host order */
   __u32 frame_len; /* of the linear part: bytes in fragments behind the IP packet do not count */
-  __be16 dst_port; /* TCP only */
+  __be16 dst_port; /* TCP only, else 0 */
   bool tcp;
 };
 
@@ -44,6 +44,7 @@ PW_INLINE bool pw_glance_v4(pw_ctx *ctx, struct pw_glance *g) {
   if (ip->frag_off & bpf_htons(0x3fff)) return false;
   g->host = bpf_ntohl(ip->saddr);
   g->tcp = false;
+  g->dst_port = 0;
   return ip->protocol != IPPROTO_TCP ||
          pw_glance_tcp((const void *)(ip + 1), end, total - sizeof(*ip), g);
 }
@@ -58,6 +59,7 @@ PW_INLINE bool pw_glance_v6(pw_ctx *ctx, struct pw_glance *g) {
   if (pw_is_ext_header(ip->nexthdr)) return false;
   __builtin_memcpy(g->half, __builtin_assume_aligned(&ip->saddr, 8), sizeof(g->half));
   g->tcp = false;
+  g->dst_port = 0;
   return ip->nexthdr != IPPROTO_TCP || pw_glance_tcp((const void *)(ip + 1), end, length, g);
 }
 

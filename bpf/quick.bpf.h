@@ -67,8 +67,8 @@ PW_INLINE struct pw_quick_entry pw_quick_find_v6(const __u64 *half, __u32 hint) 
 #endif
 
 /* May a DROP entry be acted upon without further questions? */
-PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, bool llm) {
-  return cfg->enforcing && !cfg->enforce_until_s && (llm || !cfg->llm_scope_only);
+PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_glance *g) {
+  return cfg->enforcing && !cfg->enforce_until_s && (!cfg->llm_scope_only || pw_quick_llm(g));
 }
 
 /* For a source that only shares a bit of the prefilter with others: spares tc ingress the look. */
@@ -79,21 +79,21 @@ PW_INLINE void pw_quick_tag(struct xdp_md *ctx, const struct pw_settings *cfg) {
 PW_INLINE int pw_quick_v4(struct xdp_md *ctx, struct pw_counters *row) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const bool llm = pw_quick_llm(&g);
   const __u32 hint = pw_v4_hint(g.host);
-  if (__builtin_expect(!hint && !llm, 1))
+  if (__builtin_expect(!hint, 1)) {
+    if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
     return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
-  if (!hint) return PW_QUICK_UNDECIDED;
+  }
   const struct pw_settings *cfg = pw_get_settings();
   if (!cfg) return PW_QUICK_UNDECIDED;
   const struct pw_quick_entry found = pw_quick_find_v4(g.host, hint);
   if (found.action == PW_ACTION_DROP) {
-    if (!pw_quick_may_drop(cfg, llm) || pw_allow_hint_v4(g.host)) return PW_QUICK_UNDECIDED;
+    if (!pw_quick_may_drop(cfg, &g) || pw_allow_hint_v4(g.host)) return PW_QUICK_UNDECIDED;
     if (found.origin == PW_ORIGIN_FEED)
       return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_FEED, PW_FAMILY_IPV4, XDP_DROP);
     return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_BAN, PW_FAMILY_IPV4, XDP_DROP);
   }
-  if (found.action != PW_ACTION_NONE || !found.sure || llm) return PW_QUICK_UNDECIDED;
+  if (found.action != PW_ACTION_NONE || !found.sure || pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
   pw_quick_tag(ctx, cfg);
   return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
 }
@@ -101,21 +101,21 @@ PW_INLINE int pw_quick_v4(struct xdp_md *ctx, struct pw_counters *row) {
 PW_INLINE int pw_quick_v6(struct xdp_md *ctx, struct pw_counters *row) {
   struct pw_glance g;
   if (!pw_glance_v6(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const bool llm = pw_quick_llm(&g);
   const __u32 hint = pw_v6_hint(g.half[0]);
-  if (__builtin_expect(!hint && !llm, 1))
+  if (__builtin_expect(!hint, 1)) {
+    if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
     return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
-  if (!hint) return PW_QUICK_UNDECIDED;
+  }
   const struct pw_settings *cfg = pw_get_settings();
   if (!cfg) return PW_QUICK_UNDECIDED;
   const struct pw_quick_entry found = pw_quick_find_v6(g.half, hint);
   if (found.action == PW_ACTION_DROP) {
-    if (!pw_quick_may_drop(cfg, llm) || pw_allow_hint_v6(g.half[0])) return PW_QUICK_UNDECIDED;
+    if (!pw_quick_may_drop(cfg, &g) || pw_allow_hint_v6(g.half[0])) return PW_QUICK_UNDECIDED;
     if (found.origin == PW_ORIGIN_FEED)
       return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_FEED, PW_FAMILY_IPV6, XDP_DROP);
     return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_BAN, PW_FAMILY_IPV6, XDP_DROP);
   }
-  if (found.action != PW_ACTION_NONE || !found.sure || llm) return PW_QUICK_UNDECIDED;
+  if (found.action != PW_ACTION_NONE || !found.sure || pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
   pw_quick_tag(ctx, cfg);
   return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
 }
