@@ -19,11 +19,8 @@
     __uint(pinning, LIBBPF_PIN_BY_NAME);         \
   } name SEC(".maps")
 
-PW_MMAP_ARRAY(pw_block_hints, PW_V4_HINT_WORDS, __u64);
-PW_MMAP_ARRAY(pw_block_near, PW_V6_NEAR_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_far, PW_V6_FAR_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_short, PW_V6_SHORT_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_shape, 1, struct pw_block_shape);
+PW_MMAP_ARRAY(pw_block_front4, 1, struct pw_front4);
+PW_MMAP_ARRAY(pw_block_front6, 1, struct pw_front6);
 
 struct pw_block_lines {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,9 +51,13 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pw_block_prefix SEC(".maps");
 
-PW_INLINE const struct pw_block_shape *pw_shape(void) {
+PW_INLINE const struct pw_front4 *pw_front4(void) {
   const __u32 zero = 0;
-  return bpf_map_lookup_elem(&pw_block_shape, &zero);
+  return bpf_map_lookup_elem(&pw_block_front4, &zero);
+}
+PW_INLINE const struct pw_front6 *pw_front6(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&pw_block_front6, &zero);
 }
 
 /* ---- single addresses ---------------------------------------------------------------------- */
@@ -66,6 +67,7 @@ struct pw_found {
   __u32 state; /* action 0: not here */
   __u32 marks;
   bool further; /* not here, but perhaps where the search goes on */
+  __u32 log2;   /* of the number of buckets of its table, as the bucket says */
 };
 
 PW_INLINE bool pw_state_live(__u32 state) {
@@ -120,6 +122,7 @@ PW_INLINE struct pw_found pw_v4_in_bucket(void *table, __u32 index, __u32 addr) 
   found.state = (__u32)state;
   found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V4_OVERFLOWED);
+  found.log2 = PW_META_LOG2(meta, PW_V4_LOG2_AT);
   return found;
 }
 
@@ -144,40 +147,53 @@ PW_INLINE struct pw_found pw_v6_in_bucket(void *table, __u32 index, __u64 hi, __
   found.state = states;
   found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V6_OVERFLOWED);
+  found.log2 = PW_META_LOG2(meta, PW_V6_LOG2_AT);
   return found;
 }
 
-/* `host`: host order. */
-PW_INLINE struct pw_found pw_find_v4(__u32 host) {
-  struct pw_found found = {};
-  const __u32 zero = 0;
-  void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
-  if (!table) return found;
-  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
-  if (!header) return found;
-  const __u64 hash = pw_block_mix(host, header->seed), mask = header->mask;
-  found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
+/* In a table of mask + 1 buckets. `host`: host order. */
+PW_INLINE struct pw_found pw_find_v4(void *table, __u64 seed, __u64 mask, __u32 host) {
+  const __u64 hash = pw_block_mix(host, seed);
+  struct pw_found found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
   if (found.further) found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
   return found;
 }
 
 /* `half`: network order. */
-PW_INLINE struct pw_found pw_find_v6(const __u64 *half) {
-  struct pw_found found = {};
-  const __u32 zero = 0;
-  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
-  if (!table) return found;
-  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
-  if (!header) return found;
-  const __u64 seed = header->seed, mask = header->mask;
+PW_INLINE struct pw_found pw_find_v6(void *table, __u64 seed, __u64 mask, const __u64 *half) {
   const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
-  found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
+  struct pw_found found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
   if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
   return found;
 }
 
+/* Size and seed of the table by the prefilter, which spares a look-up and a cache line. False: the
+ * table was just replaced by one of another size, so what was found says nothing. */
+PW_INLINE bool pw_find_v4_by_front(const struct pw_front_head *head, __u32 host,
+                                   struct pw_found *found) {
+  const __u32 zero = 0, log2 = head->log2 & 31;
+  void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
+  if (!table) return false;
+  *found = pw_find_v4(table, head->seed, (1u << log2) - 1, host);
+  return found->log2 == log2;
+}
+PW_INLINE bool pw_find_v6_by_front(const struct pw_front_head *head, const __u64 *half,
+                                   struct pw_found *found) {
+  const __u32 zero = 0, log2 = head->log2 & 31;
+  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
+  if (!table) return false;
+  *found = pw_find_v6(table, head->seed, (1u << log2) - 1, half);
+  return found->log2 == log2;
+}
+
 PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr *addr) {
-  const struct pw_found found = pw_find_v4(bpf_ntohl(pw_mapped_v4(addr)));
+  const __u32 zero = 0;
+  void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
+  if (!table) return;
+  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
+  if (!header) return;
+  const struct pw_found found =
+      pw_find_v4(table, header->seed, header->mask, bpf_ntohl(pw_mapped_v4(addr)));
   if (found.state)
     pw_consider_found(best, &found, 32);
   else if (found.further)
@@ -185,9 +201,14 @@ PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr 
 }
 
 PW_INLINE void pw_consider_v6(struct pw_block_entry *best, const struct pw_addr *addr) {
+  const __u32 zero = 0;
   __u64 half[2];
   pw_copy_addr(half, addr);
-  const struct pw_found found = pw_find_v6(half);
+  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
+  if (!table) return;
+  const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
+  if (!header) return;
+  const struct pw_found found = pw_find_v6(table, header->seed, header->mask, half);
   if (found.state)
     pw_consider_found(best, &found, 128);
   else if (found.further)
@@ -252,71 +273,91 @@ static long pw_prefix_step(__u32 index, void *state) {
 
 /* ---- the step ------------------------------------------------------------------------------ */
 
-/* `hint`: enum pw_v4_hint. */
+/* `hint`: enum pw_block_hint, as in the next. */
 PW_GLOBAL int pw_block_match_v4(const struct pw_addr *addr, __u32 hint,
                                 struct pw_block_entry *out) {
-  const struct pw_block_shape *shape = pw_shape();
+  const struct pw_front4 *front = pw_front4();
   struct pw_prefix_walk walk = {};
-  if (!shape || !addr || !out) return PW_ACTION_NONE;
-  if (hint & PW_V4_SINGLE) pw_consider_v4(&walk.best, addr);
-  if ((hint & PW_V4_PREFIX) && walk.best.action != PW_ACTION_DROP) {
+  if (!front || !addr || !out) return PW_ACTION_NONE;
+  if (hint & PW_HINT_SINGLE) pw_consider_v4(&walk.best, addr);
+  if ((hint & PW_HINT_NET) && walk.best.action != PW_ACTION_DROP) {
     pw_copy_addr(walk.half, addr);
     walk.family = PW_FAMILY_IPV4;
-    walk.lengths[0] = shape->v4_lengths;
+    walk.lengths[0] = front->head.lengths[0];
     bpf_loop(33, pw_prefix_step, &walk, 0);
   }
   *out = walk.best;
   return walk.best.action;
 }
 
-/* `hint`: enum pw_v6_hint. */
 PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
                                 struct pw_block_entry *out) {
-  const struct pw_block_shape *shape = pw_shape();
+  const struct pw_front6 *front = pw_front6();
   struct pw_prefix_walk walk = {};
-  if (!shape || !addr || !out) return PW_ACTION_NONE;
-  if (hint & PW_V6_NEAR) pw_consider_v6(&walk.best, addr);
-  if (walk.best.action != PW_ACTION_DROP) {
+  if (!front || !addr || !out) return PW_ACTION_NONE;
+  if (hint & PW_HINT_SINGLE) pw_consider_v6(&walk.best, addr);
+  if ((hint & (PW_HINT_NET | PW_HINT_TOP)) && walk.best.action != PW_ACTION_DROP) {
+    const __u64 *lengths = front->head.lengths;
     pw_copy_addr(walk.half, addr);
     walk.family = PW_FAMILY_IPV6;
-    if (hint & PW_V6_NEAR) walk.lengths[1] = shape->v6_lengths[1]; /* 64..127 */
-    if (hint & PW_V6_FAR) walk.lengths[0] |= shape->v6_lengths[0] & (~0ull << 32);
-    if (hint & PW_V6_SHORT) walk.lengths[0] |= (__u32)shape->v6_lengths[0];
+    if (hint & PW_HINT_NET) walk.lengths[1] = lengths[1]; /* 64..127 */
+    if (hint & PW_HINT_NET) walk.lengths[0] |= lengths[0] & (~0ull << 32);
+    if (hint & PW_HINT_TOP) walk.lengths[0] |= (__u32)lengths[0];
     bpf_loop(129, pw_prefix_step, &walk, 0);
   }
   *out = walk.best;
   return walk.best.action;
 }
 
-PW_INLINE __u32 pw_v4_hint(__u32 host) {
-  const __u32 index = PW_V4_HINT_WORD(host);
-  const __u64 *word = bpf_map_lookup_elem(&pw_block_hints, &index);
-  return word ? (*word >> PW_V4_HINT_SHIFT(host)) & 3 : 0;
+/* Bit `bit` of `words`, an array of a power of two of them. */
+#define PW_BIT_OF(words, bit) \
+  (((words)[((bit) / 64) & (sizeof(words) / sizeof((words)[0]) - 1)] >> ((bit)&63)) & 1)
+
+/* Is nothing known of a source? The usual answer, with nothing else worked out. */
+PW_INLINE bool pw_v4_unknown(const struct pw_front4 *front, __u32 host) {
+  const __u64 seen = PW_SEEN4_HASH((__u64)host) >> (front->head.shift & 63);
+  if (PW_BIT_OF(front->seen, seen)) return false;
+  return !front->head.lengths[0] || !PW_BIT_OF(front->net, host >> 8);
+}
+PW_INLINE bool pw_v6_unknown(const struct pw_front6 *front, const __u64 *half) {
+  const __u64 seen = PW_SEEN6_HASH(half[0], half[1]) >> (front->head.shift & 63);
+  if (PW_BIT_OF(front->seen, seen)) return false;
+  const __u64 shorter = front->head.lengths[0];
+  if (!(shorter | front->head.lengths[1])) return true;
+  const __u64 net = PW_NET6_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
+  if (PW_BIT_OF(front->net, net)) return false;
+  return !(__u32)shorter || !PW_BIT_OF(front->top, bpf_be64_to_cpu(half[0]) >> 48);
 }
 
-/* The bit `bit` of one of the IPv6 bitmaps. */
-#define PW_BIT_IN(map, bit)                                  \
-  ({                                                         \
-    const __u32 index_ = (bit) / 64;                         \
-    const __u64 *word_ = bpf_map_lookup_elem(&map, &index_); \
-    word_ ? (*word_ >> ((bit) % 64)) & 1 : 0;                \
-  })
+PW_INLINE __u32 pw_v4_hint(const struct pw_front4 *front, __u32 host) {
+  const __u64 seen = PW_SEEN4_HASH((__u64)host) >> (front->head.shift & 63);
+  __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
+  if (front->head.lengths[0]) hint |= PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
+  return hint;
+}
 
-/* `hi`: the first 8 bytes, network order. */
-PW_INLINE __u32 pw_v6_hint(__u64 hi) {
-  const __u64 near = PW_V6_NEAR_BIT(hi);
-  const __u64 far = PW_V6_FAR_BIT(hi & bpf_cpu_to_be64(0xffffffff00000000ull));
-  const __u64 top = bpf_be64_to_cpu(hi) >> 48;
-  return PW_BIT_IN(pw_block_near, near) * PW_V6_NEAR | PW_BIT_IN(pw_block_far, far) * PW_V6_FAR |
-         PW_BIT_IN(pw_block_short, top) * PW_V6_SHORT;
+/* `half`: network order. */
+PW_INLINE __u32 pw_v6_hint(const struct pw_front6 *front, const __u64 *half) {
+  const __u64 seen = PW_SEEN6_HASH(half[0], half[1]) >> (front->head.shift & 63);
+  __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
+  if (front->head.lengths[0] | front->head.lengths[1]) {
+    const __u64 net = PW_NET6_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
+    const __u64 top = bpf_be64_to_cpu(half[0]) >> 48;
+    hint |= PW_BIT_OF(front->net, net) * PW_HINT_NET | PW_BIT_OF(front->top, top) * PW_HINT_TOP;
+  }
+  return hint;
 }
 
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
   __u64 half[2];
-  if (family == PW_FAMILY_IPV4) return pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr)));
+  if (family == PW_FAMILY_IPV4) {
+    const struct pw_front4 *front = pw_front4();
+    return front ? pw_v4_hint(front, bpf_ntohl(pw_mapped_v4(addr))) : 0;
+  }
+  const struct pw_front6 *front = pw_front6();
   pw_copy_addr(half, addr);
-  return pw_v6_hint(half[0]);
+  return front ? pw_v6_hint(front, half) : 0;
 }
 
 /* The action in force for `addr`, and its entry. */

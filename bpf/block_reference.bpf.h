@@ -74,8 +74,6 @@ static long pw_block_step(__u32 index, void *state) {
 }
 
 /* Plain tables know nothing in advance. */
-PW_INLINE __u32 pw_v4_hint(__u32 host) { return 1; }
-PW_INLINE __u32 pw_v6_hint(__u64 hi) { return 1; }
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) { return 1; }
 
 PW_GLOBAL int pw_reference_match(const struct pw_addr *addr, __u32 family,

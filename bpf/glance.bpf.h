@@ -12,13 +12,13 @@ struct pw_glance {
   __u64 half[2];   /* IPv6: the source, network order */
   __u32 host;      /* IPv4: the source, host order */
   __u32 frame_len; /* of the linear part: bytes in fragments behind the IP packet do not count */
-  __be16 dst_port; /* TCP only, else 0 */
-  bool tcp;
+  __u32 port;      /* TCP's destination port, host order, or PW_NO_PORT */
 };
+#define PW_NO_PORT 0x10000u
 
 PW_INLINE __be16 pw_glance_type(pw_ctx *ctx) {
-  const struct ethhdr *eth = (void *)(long)ctx->data;
-  return (const void *)(eth + 1) <= PW_DATA_END(ctx) ? eth->h_proto : 0;
+  const __be16 *type = (void *)(long)ctx->data + offsetof(struct ethhdr, h_proto);
+  return (const void *)(type + 1) <= PW_DATA_END(ctx) ? *type : 0;
 }
 
 /* The TCP header behind an IP header: is it there, and inside the `room` bytes of its packet? */
@@ -27,8 +27,7 @@ PW_INLINE bool pw_glance_tcp(const struct tcphdr *tcp, const void *end, __u32 ro
   if ((const void *)(tcp + 1) > end) return false;
   const __u32 header_len = tcp->doff * 4;
   if (header_len < sizeof(*tcp) || header_len > room) return false;
-  g->dst_port = tcp->dest;
-  g->tcp = true;
+  g->port = bpf_ntohs(tcp->dest);
   return true;
 }
 
@@ -43,8 +42,7 @@ PW_INLINE bool pw_glance_v4(pw_ctx *ctx, struct pw_glance *g) {
     return false;
   if (ip->frag_off & bpf_htons(0x3fff)) return false;
   g->host = bpf_ntohl(ip->saddr);
-  g->tcp = false;
-  g->dst_port = 0;
+  g->port = PW_NO_PORT;
   return ip->protocol != IPPROTO_TCP ||
          pw_glance_tcp((const void *)(ip + 1), end, total - sizeof(*ip), g);
 }
@@ -58,8 +56,7 @@ PW_INLINE bool pw_glance_v6(pw_ctx *ctx, struct pw_glance *g) {
   if (ip->version != 6 || sizeof(*ip) + length > room || room > PW_JUMBO) return false;
   if (pw_is_ext_header(ip->nexthdr)) return false;
   __builtin_memcpy(g->half, __builtin_assume_aligned(&ip->saddr, 8), sizeof(g->half));
-  g->tcp = false;
-  g->dst_port = 0;
+  g->port = PW_NO_PORT;
   return ip->nexthdr != IPPROTO_TCP || pw_glance_tcp((const void *)(ip + 1), end, length, g);
 }
 

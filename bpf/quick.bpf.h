@@ -11,58 +11,80 @@
 #define PW_QUICK_UNDECIDED (-1)
 
 /* `verdict`, `family`: constants. */
-PW_INLINE int pw_quick_leave(struct pw_counters *row, __u32 frame_len, const __u32 verdict,
-                             const __u32 family, int action) {
+PW_INLINE int pw_quick_leave(__u32 frame_len, const __u32 verdict, const __u32 family, int action) {
+  struct pw_counters *row = pw_counter_row();
+  if (!row) return action;
   row->packets[verdict][family]++;
   row->bytes[verdict] += frame_len;
   return action;
 }
 
 PW_INLINE bool pw_quick_llm(const struct pw_glance *g) {
-  return g->tcp && (pw_port_of(g->dst_port).flags & (PW_PORT_LLM | PW_PORT_DECOY));
+  const __u32 port = g->port;
+  if (port == PW_NO_PORT) return false;
+  const struct pw_port *found = bpf_map_lookup_elem(&pw_ports, &port);
+  return found && (found->flags & (PW_PORT_LLM | PW_PORT_DECOY));
 }
 
-/* What a quick look into the tables says: `action` is in force; NONE: nothing is, when `sure`. */
-struct pw_quick_entry {
-  __u32 action; /* enum pw_block_action */
-  __u32 origin; /* enum pw_block_origin */
-  bool sure;
+/* What a quick look into the tables says. */
+enum pw_quick_look {
+  PW_LOOK_UNSURE = 0,
+  PW_LOOK_NOTHING, /* no entry covers the source, and its prefilter bits are clear */
+  PW_LOOK_SHARED,  /* no entry covers it, but others have set a bit of it */
+  PW_LOOK_BAN,     /* a DROP entry is in force */
+  PW_LOOK_FEED     /* likewise, of a feed */
 };
 
-#ifdef PW_BLOCK_REFERENCE
-PW_INLINE struct pw_quick_entry pw_quick_find(const struct pw_addr *addr, __u32 family) {
-  struct pw_block_entry entry;
-  struct pw_quick_entry found = {.sure = true};
-  found.action = pw_block_match(addr, family, 1, &entry);
-  found.origin = entry.origin;
-  return found;
+PW_INLINE int pw_look_of_drop(__u32 origin) {
+  return origin == PW_ORIGIN_FEED ? PW_LOOK_FEED : PW_LOOK_BAN;
 }
-PW_INLINE struct pw_quick_entry pw_quick_find_v4(__u32 host, __u32 hint) {
+
+#ifdef PW_BLOCK_REFERENCE
+PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
+  struct pw_block_entry entry;
+  const int action = pw_block_match(addr, family, 1, &entry);
+  if (action == PW_ACTION_DROP) return pw_look_of_drop(entry.origin);
+  return action == PW_ACTION_NONE ? PW_LOOK_SHARED : PW_LOOK_UNSURE;
+}
+PW_INLINE int pw_quick_look_v4(__u32 host) {
   struct pw_addr addr;
   pw_set_mapped(&addr, bpf_htonl(host));
-  return pw_quick_find(&addr, PW_FAMILY_IPV4);
+  return pw_quick_look(&addr, PW_FAMILY_IPV4);
 }
-PW_INLINE struct pw_quick_entry pw_quick_find_v6(const __u64 *half, __u32 hint) {
+PW_INLINE int pw_quick_look_v6(const __u64 *half) {
   struct pw_addr addr;
   __builtin_memcpy(&addr, half, sizeof(addr));
-  return pw_quick_find(&addr, PW_FAMILY_IPV6);
+  return pw_quick_look(&addr, PW_FAMILY_IPV6);
 }
 #else
-PW_INLINE struct pw_quick_entry pw_quick_entry_of(const struct pw_found *single, bool others) {
-  struct pw_quick_entry found = {.sure = !others && !single->state && !single->further};
-  if (single->state && pw_state_live(single->state)) found.action = PW_SLOT_ACTION(single->state);
-  found.origin = PW_MARKS_ORIGIN(single->marks);
-  return found;
+/* `nets`: prefixes may cover it too. */
+PW_INLINE int pw_look_of_single(const struct pw_found *found, bool nets) {
+  if (found->state) {
+    if (PW_SLOT_ACTION(found->state) != PW_ACTION_DROP || !pw_state_live(found->state))
+      return PW_LOOK_UNSURE;
+    return pw_look_of_drop(PW_MARKS_ORIGIN(found->marks));
+  }
+  return found->further || nets ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
 }
-PW_INLINE struct pw_quick_entry pw_quick_find_v4(__u32 host, __u32 hint) {
-  struct pw_found single = {};
-  if (hint & PW_V4_SINGLE) single = pw_find_v4(host);
-  return pw_quick_entry_of(&single, hint & PW_V4_PREFIX);
+PW_INLINE int pw_quick_look_v4(__u32 host) {
+  const struct pw_front4 *front = pw_front4();
+  struct pw_found found = {};
+  if (!front) return PW_LOOK_UNSURE;
+  if (__builtin_expect(pw_v4_unknown(front, host), 1)) return PW_LOOK_NOTHING;
+  const __u32 hint = pw_v4_hint(front, host);
+  if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
+  if (!pw_find_v4_by_front(&front->head, host, &found)) return PW_LOOK_UNSURE;
+  return pw_look_of_single(&found, hint != PW_HINT_SINGLE);
 }
-PW_INLINE struct pw_quick_entry pw_quick_find_v6(const __u64 *half, __u32 hint) {
-  struct pw_found single = {};
-  if (hint & PW_V6_NEAR) single = pw_find_v6(half);
-  return pw_quick_entry_of(&single, true);
+PW_INLINE int pw_quick_look_v6(const __u64 *half) {
+  const struct pw_front6 *front = pw_front6();
+  struct pw_found found = {};
+  if (!front) return PW_LOOK_UNSURE;
+  if (__builtin_expect(pw_v6_unknown(front, half), 1)) return PW_LOOK_NOTHING;
+  const __u32 hint = pw_v6_hint(front, half);
+  if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
+  if (!pw_find_v6_by_front(&front->head, half, &found)) return PW_LOOK_UNSURE;
+  return pw_look_of_single(&found, hint != PW_HINT_SINGLE);
 }
 #endif
 
@@ -71,60 +93,45 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
   return cfg->enforcing && !cfg->enforce_until_s && (!cfg->llm_scope_only || pw_quick_llm(g));
 }
 
-/* For a source that only shares a bit of the prefilter with others: spares tc ingress the look. */
-PW_INLINE void pw_quick_tag(struct xdp_md *ctx, const struct pw_settings *cfg) {
-  if (cfg->tag_mask) pw_write_meta(ctx, 0);
-}
+/* The way from the look to the action. `allow`: may an allow entry cover the source? */
+#define PW_QUICK_END(family, allow)                                               \
+  do {                                                                            \
+    if (__builtin_expect(look == PW_LOOK_NOTHING, 1)) {                           \
+      if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;                            \
+      return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, family, XDP_PASS);      \
+    }                                                                             \
+    const struct pw_settings *cfg = pw_get_settings();                            \
+    if (!cfg || look == PW_LOOK_UNSURE) return PW_QUICK_UNDECIDED;                \
+    if (look == PW_LOOK_SHARED) {                                                 \
+      if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;                            \
+      if (cfg->tag_mask) pw_write_meta(ctx, 0); /* spares tc ingress the look */  \
+      return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, family, XDP_PASS);      \
+    }                                                                             \
+    if (!pw_quick_may_drop(cfg, &g) || (allow)) return PW_QUICK_UNDECIDED;        \
+    if (look == PW_LOOK_FEED)                                                     \
+      return pw_quick_leave(g.frame_len, PW_VERDICT_DROP_FEED, family, XDP_DROP); \
+    return pw_quick_leave(g.frame_len, PW_VERDICT_DROP_BAN, family, XDP_DROP);    \
+  } while (0)
 
-PW_INLINE int pw_quick_v4(struct xdp_md *ctx, struct pw_counters *row) {
+PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const __u32 hint = pw_v4_hint(g.host);
-  if (__builtin_expect(!hint, 1)) {
-    if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
-    return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
-  }
-  const struct pw_settings *cfg = pw_get_settings();
-  if (!cfg) return PW_QUICK_UNDECIDED;
-  const struct pw_quick_entry found = pw_quick_find_v4(g.host, hint);
-  if (found.action == PW_ACTION_DROP) {
-    if (!pw_quick_may_drop(cfg, &g) || pw_allow_hint_v4(g.host)) return PW_QUICK_UNDECIDED;
-    if (found.origin == PW_ORIGIN_FEED)
-      return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_FEED, PW_FAMILY_IPV4, XDP_DROP);
-    return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_BAN, PW_FAMILY_IPV4, XDP_DROP);
-  }
-  if (found.action != PW_ACTION_NONE || !found.sure || pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
-  pw_quick_tag(ctx, cfg);
-  return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
+  const int look = pw_quick_look_v4(g.host);
+  PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
 
-PW_INLINE int pw_quick_v6(struct xdp_md *ctx, struct pw_counters *row) {
+PW_INLINE int pw_quick_v6(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v6(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const __u32 hint = pw_v6_hint(g.half[0]);
-  if (__builtin_expect(!hint, 1)) {
-    if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
-    return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
-  }
-  const struct pw_settings *cfg = pw_get_settings();
-  if (!cfg) return PW_QUICK_UNDECIDED;
-  const struct pw_quick_entry found = pw_quick_find_v6(g.half, hint);
-  if (found.action == PW_ACTION_DROP) {
-    if (!pw_quick_may_drop(cfg, &g) || pw_allow_hint_v6(g.half[0])) return PW_QUICK_UNDECIDED;
-    if (found.origin == PW_ORIGIN_FEED)
-      return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_FEED, PW_FAMILY_IPV6, XDP_DROP);
-    return pw_quick_leave(row, g.frame_len, PW_VERDICT_DROP_BAN, PW_FAMILY_IPV6, XDP_DROP);
-  }
-  if (found.action != PW_ACTION_NONE || !found.sure || pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;
-  pw_quick_tag(ctx, cfg);
-  return pw_quick_leave(row, g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
+  const int look = pw_quick_look_v6(g.half);
+  PW_QUICK_END(PW_FAMILY_IPV6, pw_allow_hint_v6(g.half[0]));
 }
 
 /* The XDP action, or PW_QUICK_UNDECIDED. */
-PW_INLINE int pw_quick(struct xdp_md *ctx, struct pw_counters *row) {
+PW_INLINE int pw_quick(struct xdp_md *ctx) {
   const __be16 type = pw_glance_type(ctx);
-  if (type == bpf_htons(ETH_P_IP)) return pw_quick_v4(ctx, row);
-  if (type == bpf_htons(ETH_P_IPV6)) return pw_quick_v6(ctx, row);
+  if (type == bpf_htons(ETH_P_IP)) return pw_quick_v4(ctx);
+  if (type == bpf_htons(ETH_P_IPV6)) return pw_quick_v6(ctx);
   return PW_QUICK_UNDECIDED;
 }
 

@@ -43,15 +43,14 @@ PW_INLINE int pw_leave_plain(const struct pw_run *run) {
 
 SEC("xdp.frags")
 int pw_xdp(struct xdp_md *ctx) {
-  struct pw_counters *row = pw_counter_row();
-  if (!row) return XDP_PASS;
   PW_BEFORE_PARSE(ctx);
 #ifndef PW_NO_QUICK
-  const int action = pw_quick(ctx, row);
+  const int action = pw_quick(ctx);
   if (action != PW_QUICK_UNDECIDED) return action;
 #endif
 
-  struct pw_run run = {.row = row};
+  struct pw_run run = {.row = pw_counter_row()};
+  if (!run.row) return XDP_PASS;
   pw_parse(ctx, &run.pkt);
   if (run.pkt.layer != PW_LAYER_NONE) {
     pw_recognise(&run);

@@ -16,14 +16,14 @@ int pw_parse_only(struct xdp_md *ctx) {
   if (type == bpf_htons(ETH_P_IP) && pw_glance_v4(ctx, &g)) {
     PW_USED(g.host);
     PW_USED(g.frame_len);
-    PW_USED(g.dst_port);
+    PW_USED(g.port);
     return XDP_PASS;
   }
   if (type == bpf_htons(ETH_P_IPV6) && pw_glance_v6(ctx, &g)) {
     PW_USED(g.half[0]);
     PW_USED(g.half[1]);
     PW_USED(g.frame_len);
-    PW_USED(g.dst_port);
+    PW_USED(g.port);
     return XDP_PASS;
   }
   struct pw_packet pkt = {};

@@ -155,7 +155,7 @@ TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
   const Lab lab;
   fs::create_directories(lab.pin_directory() + "/v1");
   const UniqueFd strange{bpf_map_create(BPF_MAP_TYPE_ARRAY, "strange", 4, 4, 1, nullptr)};
-  const std::string pin = lab.pin_directory() + "/v1/pw_block_hints";
+  const std::string pin = lab.pin_directory() + "/v1/pw_block_front4";
   ASSERT_EQ(bpf_obj_pin(strange.get(), pin.c_str()), 0);
 
   const auto opened = Dataplane::open(lab.config());

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/block_seen.hpp"
 #include "dataplane/block_slots.hpp"
 #include "dataplane/mapped_map.hpp"
 #include "probewall/result.hpp"
@@ -25,6 +26,13 @@ class SpillStore {
   virtual void remove(const IpAddress& address) = 0;
 };
 
+/// The family's part of the prefilter; mapped memory, not owned.
+struct SingleFront {
+  pw_front_head* head = nullptr;
+  __u64* seen = nullptr;
+  std::size_t words = 0;
+};
+
 /// `S`: V4Slots or V6Slots.
 template <typename S>
 class SingleTable {
@@ -33,10 +41,10 @@ class SingleTable {
   using Bucket = typename S::Bucket;
 
   /// Takes over the table that `outer` (an ARRAY_OF_MAPS, not owned) holds; makes a small one
-  /// where there is none, unless `read_only`. `seed` is used for tables made from now on.
-  static Result<SingleTable> open(int outer, const char* name, std::uint64_t seed, bool read_only,
-                                  SpillStore& spill) {
-    SingleTable out{outer, name, seed, spill};
+  /// where there is none, unless `read_only`. A writer calls `set_front` when all is known.
+  static Result<SingleTable> open(int outer, const char* name, const SingleFront& front,
+                                  bool read_only, SpillStore& spill) {
+    SingleTable out{outer, name, front, spill};
     std::uint32_t id = 0;
     const std::uint32_t zero = 0;
     if (bpf_map_lookup_elem(outer, &zero, &id) == 0) {
@@ -46,6 +54,7 @@ class SingleTable {
       if (!lines) return tl::unexpected(lines.error());
       out.table_ = Table{std::move(*lines)};
       out.for_each_in_buckets([&](const Key&, const SlotEntry&) { ++out.in_buckets_; });
+      if (!read_only) out.stamp();
       return out;
     }
     if (errno != ENOENT) return fail(errno, std::string{"read "} + name);
@@ -62,6 +71,17 @@ class SingleTable {
     } else if (!read_only) {
       spill_->remove(S::address_of(key));
     }
+  }
+
+  /// Makes the prefilter say what the table holds, whatever a killed writer, or a version with
+  /// another prefilter, left: readers never miss an entry on the way.
+  void set_front() {
+    if (front_.head->seed != table_.header().seed) {
+      // No reader goes by this front yet: with one, the table was made with its seed.
+      store_word<__u32>(front_.head->log2, 0);
+      store_word<__u64>(front_.head->seed, table_.header().seed);
+    }
+    switch_front(table_, counted(table_));
   }
 
   std::uint64_t size() const { return in_buckets_ + spilled_.size(); }
@@ -97,6 +117,7 @@ class SingleTable {
     } else {
       ++in_buckets_;
     }
+    seen_.add(S::seen_hash(key), front_.seen);
     return true;
   }
 
@@ -105,11 +126,13 @@ class SingleTable {
       S::set_state(table_.bucket(at->bucket), at->slot, 0);
       resting_.insert(place_number(*at));
       --in_buckets_;
-      if (resting_.size() >= kMaxResting) wait_for_readers();
+      seen_.drop(S::seen_hash(key), front_.seen);
+      if (resting_.size() >= kMaxResting) (void)wait_for_readers();
       return true;
     }
     if (spilled_.erase(key) == 0) return false;
     spill_->remove(S::address_of(key));
+    seen_.drop(S::seen_hash(key), front_.seen);
     return true;
   }
 
@@ -168,8 +191,43 @@ class SingleTable {
     }
   };
 
-  SingleTable(int outer, const char* name, std::uint64_t seed, SpillStore& spill)
-      : outer_(outer), name_(name), seed_(seed), spill_(&spill) {}
+  SingleTable(int outer, const char* name, const SingleFront& front, SpillStore& spill)
+      : outer_(outer), name_(name), front_(front), spill_(&spill) {}
+
+  /// Every bucket says how large its table is.
+  void stamp() const {
+    const auto log2 = table_.log2();
+    for (std::uint64_t i = 0; i < table_.buckets(); ++i)
+      stamp(table_.bucket(static_cast<std::uint32_t>(i)), log2);
+  }
+  static void stamp(Bucket& bucket, unsigned log2) {
+    using Meta = decltype(bucket.meta);
+    const Meta stamped = (bucket.meta & ~(Meta{63} << S::kLog2At)) | static_cast<Meta>(log2)
+                                                                         << S::kLog2At;
+    if (bucket.meta != stamped) store_word<Meta>(bucket.meta, stamped);
+  }
+
+  /// The prefilter bits of what `table` and the spill hold.
+  SeenBits counted(const Table& table) const {
+    SeenBits out{std::min(std::max(table.log2() + S::kSeenLog2, 6u), S::kSeenLog2Max)};
+    for_each([&](const Key& k, const SlotEntry&) {
+      out.count(S::seen_hash(k));
+      return true;
+    });
+    return out;
+  }
+
+  /// Readers go by `table` and `seen` from now on. Those that read the head before find their bits
+  /// until they are through, and the buckets tell them when the table is another.
+  void switch_front(const Table& table, SeenBits seen) {
+    const bool moved = front_.head->shift != seen.shift();
+    seen.publish(front_.seen, front_.words, true);
+    store_word<__u32>(front_.head->shift, seen.shift());
+    store_word<__u32>(front_.head->log2, table.log2());
+    // Without a grace period (no memory for a descriptor) bits that nobody needs stay for now.
+    if (!moved || wait_for_readers()) seen.publish(front_.seen, front_.words, false);
+    seen_ = std::move(seen);
+  }
 
   static std::uint64_t place_number(const Place& at) {
     return std::uint64_t{at.bucket} * S::kSlots + at.slot;
@@ -254,7 +312,9 @@ class SingleTable {
     if (!lines) return tl::unexpected(lines.error());
     Table next{std::move(*lines)};
     next.header().mask = buckets - 1;
-    next.header().seed = seed_;
+    next.header().seed = front_.head->seed;
+    for (std::uint64_t i = 0; i < buckets; ++i)
+      stamp(next.bucket(static_cast<std::uint32_t>(i)), log2);
     std::uint64_t moved = 0;
     Result<void> spilled{};
     for_each_in_buckets([&](const Key& k, const SlotEntry& e) {
@@ -269,9 +329,11 @@ class SingleTable {
     for (const auto& [k, e] : spilled_) {
       if (insert(next, k, e)) rescued.push_back(k);
     }
+    SeenBits seen = counted(next);
     if (auto put = put_in_place(fd.get()); !put) return put;
     table_ = std::move(next);
     in_buckets_ = moved + rescued.size();
+    switch_front(table_, std::move(seen));
     for (const auto& k : rescued) {
       spilled_.erase(k);
       spill_->remove(S::address_of(k));
@@ -291,17 +353,18 @@ class SingleTable {
   }
 
   /// Slots emptied so far may then take other addresses.
-  void wait_for_readers() {
+  bool wait_for_readers() {
     std::uint32_t id = 0;
     const std::uint32_t zero = 0;
-    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return;
+    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return false;
     const UniqueFd same{bpf_map_get_fd_by_id(id)};
-    if (same) (void)put_in_place(same.get());
+    return same && put_in_place(same.get()).has_value();
   }
 
   int outer_;
   const char* name_;
-  std::uint64_t seed_;
+  SingleFront front_;
+  SeenBits seen_;
   SpillStore* spill_;
   Table table_;
   std::uint64_t in_buckets_ = 0;

@@ -88,7 +88,7 @@ PW_ASSERT_SIZE(struct pw_allow_entry, 4);
  * before an entry comes and cleared after it went; a start sets them right. */
 #define PW_ALLOW_V4_BIT(host) ((host) >> 16)
 #define PW_ALLOW_V6_SHORT_BIT(first) (0x10000u + ((first) >> 16)) /* first: 32 bits, host order */
-#define PW_ALLOW_V6_BIT(first) (0x20000u + (((first) * 0x9e3779b1u) >> 16))
+#define PW_ALLOW_V6_BIT(first) (0x20000u + (((first)*0x9e3779b1u) >> 16))
 #define PW_ALLOW_HINT_WORDS (0x30000u / 64)
 
 /* ---- ports ------------------------------------------------------------------------------- */
