@@ -309,18 +309,23 @@ PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
   return walk.best.action;
 }
 
+/* x >> n % 64: what BPF's shift does, and C does not say without a mask. */
+PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
+  asm volatile("%0 >>= %1" : "+r"(x) : "r"(n));
+  return x;
+}
 /* Bit `bit` of `words`, an array of a power of two of them. */
 #define PW_BIT_OF(words, bit) \
-  (((words)[((bit) / 64) & (sizeof(words) / sizeof((words)[0]) - 1)] >> ((bit)&63)) & 1)
+  (pw_shr((words)[((bit) / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit) & 1)
 
 /* Is nothing known of a source? The usual answer, with nothing else worked out. */
 PW_INLINE bool pw_v4_unknown(const struct pw_front4 *front, __u32 host) {
-  const __u64 seen = PW_SEEN4_HASH((__u64)host) >> (front->head.shift & 63);
+  const __u64 seen = pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift);
   if (PW_BIT_OF(front->seen, seen)) return false;
   return !front->head.lengths[0] || !PW_BIT_OF(front->net, host >> 8);
 }
 PW_INLINE bool pw_v6_unknown(const struct pw_front6 *front, const __u64 *half) {
-  const __u64 seen = PW_SEEN6_HASH(half[0], half[1]) >> (front->head.shift & 63);
+  const __u64 seen = pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift);
   if (PW_BIT_OF(front->seen, seen)) return false;
   const __u64 shorter = front->head.lengths[0];
   if (!(shorter | front->head.lengths[1])) return true;
@@ -330,7 +335,7 @@ PW_INLINE bool pw_v6_unknown(const struct pw_front6 *front, const __u64 *half) {
 }
 
 PW_INLINE __u32 pw_v4_hint(const struct pw_front4 *front, __u32 host) {
-  const __u64 seen = PW_SEEN4_HASH((__u64)host) >> (front->head.shift & 63);
+  const __u64 seen = pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift);
   __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
   if (front->head.lengths[0]) hint |= PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
   return hint;
@@ -338,7 +343,7 @@ PW_INLINE __u32 pw_v4_hint(const struct pw_front4 *front, __u32 host) {
 
 /* `half`: network order. */
 PW_INLINE __u32 pw_v6_hint(const struct pw_front6 *front, const __u64 *half) {
-  const __u64 seen = PW_SEEN6_HASH(half[0], half[1]) >> (front->head.shift & 63);
+  const __u64 seen = pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift);
   __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
   if (front->head.lengths[0] | front->head.lengths[1]) {
     const __u64 net = PW_NET6_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));

@@ -30,6 +30,7 @@ PW_INLINE bool pw_quick_llm(const struct pw_glance *g) {
 enum pw_quick_look {
   PW_LOOK_UNSURE = 0,
   PW_LOOK_NOTHING, /* no entry covers the source, and its prefilter bits are clear */
+  PW_LOOK_PLAIN,   /* likewise, and its port is none of ours */
   PW_LOOK_SHARED,  /* no entry covers it, but others have set a bit of it */
   PW_LOOK_BAN,     /* a DROP entry is in force */
   PW_LOOK_FEED     /* likewise, of a feed */
@@ -46,17 +47,22 @@ PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   if (action == PW_ACTION_DROP) return pw_look_of_drop(entry.origin);
   return action == PW_ACTION_NONE ? PW_LOOK_SHARED : PW_LOOK_UNSURE;
 }
-PW_INLINE int pw_quick_look_v4(__u32 host) {
+PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
   struct pw_addr addr;
   pw_set_mapped(&addr, bpf_htonl(host));
   return pw_quick_look(&addr, PW_FAMILY_IPV4);
 }
-PW_INLINE int pw_quick_look_v6(const __u64 *half) {
+PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
   struct pw_addr addr;
   __builtin_memcpy(&addr, half, sizeof(addr));
   return pw_quick_look(&addr, PW_FAMILY_IPV6);
 }
 #else
+/* Is the port outside the range of all LLM and decoy ports? Most are. */
+PW_INLINE bool pw_quick_far_port(const struct pw_front_head *head, __u32 port) {
+  return port < head->port_first || port + head->port_room >= PW_NO_PORT;
+}
+
 /* `nets`: prefixes may cover it too. */
 PW_INLINE int pw_look_of_single(const struct pw_found *found, bool nets) {
   if (found->state) {
@@ -66,21 +72,23 @@ PW_INLINE int pw_look_of_single(const struct pw_found *found, bool nets) {
   }
   return found->further || nets ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
 }
-PW_INLINE int pw_quick_look_v4(__u32 host) {
+PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
   const struct pw_front4 *front = pw_front4();
   struct pw_found found = {};
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(pw_v4_unknown(front, host), 1)) return PW_LOOK_NOTHING;
+  if (__builtin_expect(pw_v4_unknown(front, host), 1))
+    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
   const __u32 hint = pw_v4_hint(front, host);
   if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
   if (!pw_find_v4_by_front(&front->head, host, &found)) return PW_LOOK_UNSURE;
   return pw_look_of_single(&found, hint != PW_HINT_SINGLE);
 }
-PW_INLINE int pw_quick_look_v6(const __u64 *half) {
+PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
   const struct pw_front6 *front = pw_front6();
   struct pw_found found = {};
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(pw_v6_unknown(front, half), 1)) return PW_LOOK_NOTHING;
+  if (__builtin_expect(pw_v6_unknown(front, half), 1))
+    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
   const __u32 hint = pw_v6_hint(front, half);
   if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
   if (!pw_find_v6_by_front(&front->head, half, &found)) return PW_LOOK_UNSURE;
@@ -96,7 +104,9 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 /* The way from the look to the action. `allow`: may an allow entry cover the source? */
 #define PW_QUICK_END(family, allow)                                               \
   do {                                                                            \
-    if (__builtin_expect(look == PW_LOOK_NOTHING, 1)) {                           \
+    if (__builtin_expect(look == PW_LOOK_PLAIN, 1))                               \
+      return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, family, XDP_PASS);      \
+    if (look == PW_LOOK_NOTHING) {                                                \
       if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;                            \
       return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, family, XDP_PASS);      \
     }                                                                             \
@@ -116,14 +126,14 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const int look = pw_quick_look_v4(g.host);
+  const int look = pw_quick_look_v4(g.host, g.port);
   PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
 
 PW_INLINE int pw_quick_v6(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v6(ctx, &g)) return PW_QUICK_UNDECIDED;
-  const int look = pw_quick_look_v6(g.half);
+  const int look = pw_quick_look_v6(g.half, g.port);
   PW_QUICK_END(PW_FAMILY_IPV6, pw_allow_hint_v6(g.half[0]));
 }
 

@@ -64,6 +64,7 @@ class Quick : public KernelTest {
     settings_ = pinned("pw_settings");
     ports_ = pinned("pw_ports");
     counters_ = pinned("pw_counters");
+    lab->blocks().set_port_range(8000, 11434);
     for (const auto& [number, flags] : kPorts) set_port(number, flags);
     for (const auto& l : kListed) list(l);
   }
@@ -170,6 +171,26 @@ TEST_F(Quick, GivesTheSameVerdictUnderEverySetting) {
       forget_allows();
     }
     ASSERT_NO_FATAL_FAILURE(expect_same_for_all_sources()) << "settings " << bits;
+  }
+}
+
+TEST_F(Quick, GivesTheSameVerdictForPortsAtTheEndsOfTheirRange) {
+  for (const auto& [first, last] :
+       {std::pair{1u, 0u}, {0u, 65535u}, {8000u, 11434u}, {443u, 65535u}, {0u, 11434u}}) {
+    lab->blocks().set_port_range(first, last);
+    for (const auto& [number, flags] : kPorts) {
+      const bool covered = first <= number && number <= last;
+      set_port(number, covered ? flags : flags & PW_PORT_SSH);
+    }
+    for (const std::uint16_t port : {0, 1, 443, 7999, 8000, 8001, 11433, 11434, 11435, 65535}) {
+      ASSERT_NO_FATAL_FAILURE(
+          expect_same((Ethernet{} / Ipv4{.src = "192.0.2.77"} / Tcp{.dport = port}).build()));
+      ASSERT_NO_FATAL_FAILURE(
+          expect_same((Ethernet{} / Ipv6{.src = "2001:db9::1"} / Tcp{.dport = port}).build()));
+      ASSERT_NO_FATAL_FAILURE(
+          expect_same((Ethernet{} / Ipv4{.src = "192.0.2.77"} / Udp{.dport = port}).build()));
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_same_for_all_sources());
   }
 }
 

@@ -312,6 +312,14 @@ Result<std::uint64_t> BlockTable::flush() {
   return count;
 }
 
+void BlockTable::set_port_range(std::uint32_t first, std::uint32_t last) {
+  const bool any = first <= last;
+  for (auto* head : {&state_->front4.get()->head, &state_->front6.get()->head}) {
+    store_word<__u32>(head->port_first, any ? first : 65536);
+    store_word<__u32>(head->port_room, any ? 65535 - last : 0);
+  }
+}
+
 std::uint64_t BlockTable::size() const {
   return state_->v4->size() + state_->v6->size() + state_->prefix_count[PW_FAMILY_IPV4] +
          state_->prefix_count[PW_FAMILY_IPV6];

@@ -111,6 +111,7 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
                                    {config.block.max_addresses, config.block.max_prefixes});
     if (!blocks) return tl::unexpected(blocks.error());
     state.blocks.emplace(std::move(*blocks));
+    if (auto ok = state.find_port_range(); !ok) return ok;
     if (auto ok = adopt_plain_tables(state.pins.path, *state.blocks); !ok) return ok;
     if (config.capture.transport == Transport::kPerf) {
       state.worker.perf_events = state.perf.get();

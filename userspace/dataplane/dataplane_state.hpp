@@ -30,6 +30,9 @@ struct Dataplane::State {
 
   Result<void> keep_maps(const ObjectSet& objects);
   Result<void> make_rings();
+  Result<void> write_ports(const std::vector<pw_port>& wanted);
+  /// As the pinned table has it, whoever wrote that.
+  Result<void> find_port_range();
   Result<void> attach_tc(const Interface& interface, const ObjectSet& objects,
                          const Identity& identity, bool& replaced, Undo& undo);
 };

@@ -28,7 +28,9 @@ struct pw_front_head {
   __u64 seed;       /* of the family's bucket table; secret */
   __u32 log2;       /* number of its buckets; a bucket of a table of another size says so */
   __u32 shift;      /* 64 - log2 of the number of `seen` bits in use */
-  __u64 pad[4];
+  __u32 port_first; /* no smaller port is an LLM or decoy port */
+  __u32 port_room;  /* nor one of 65536 - port_room or more; both 0: nothing is known of ports */
+  __u64 pad[3];
 };
 PW_ASSERT_SIZE(struct pw_front_head, 64);
 
