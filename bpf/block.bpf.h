@@ -315,42 +315,32 @@ PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
   return x;
 }
 /* Bit `bit` of `words`, an array of a power of two of them. */
-#define PW_BIT_OF(words, bit) \
-  (pw_shr((words)[((bit) / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit) & 1)
+#define PW_BIT_OF(words, bit)                                                          \
+  ({                                                                                   \
+    const __u64 bit_ = (bit);                                                          \
+    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_) & 1; \
+  })
 
-/* Is nothing known of a source? The usual answer, with nothing else worked out. */
-PW_INLINE bool pw_v4_unknown(const struct pw_front4 *front, __u32 host) {
-  const __u64 seen = pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift);
-  if (PW_BIT_OF(front->seen, seen)) return false;
-  return !front->head.lengths[0] || !PW_BIT_OF(front->net, host >> 8);
+/* May a single address be in the table? `half`: network order. */
+PW_INLINE bool pw_v4_seen(const struct pw_front4 *front, __u32 host) {
+  return PW_BIT_OF(front->seen, pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift));
 }
-PW_INLINE bool pw_v6_unknown(const struct pw_front6 *front, const __u64 *half) {
-  const __u64 seen = pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift);
-  if (PW_BIT_OF(front->seen, seen)) return false;
+PW_INLINE bool pw_v6_seen(const struct pw_front6 *front, const __u64 *half) {
+  return PW_BIT_OF(front->seen, pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift));
+}
+
+/* May a prefix cover the source? The hints that say so. `hi`: its first half, network order. */
+PW_INLINE __u32 pw_v4_net(const struct pw_front4 *front, __u32 host) {
+  if (!front->head.lengths[0]) return 0;
+  return PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
+}
+PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
   const __u64 shorter = front->head.lengths[0];
-  if (!(shorter | front->head.lengths[1])) return true;
-  const __u64 net = PW_NET6_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
-  if (PW_BIT_OF(front->net, net)) return false;
-  return !(__u32)shorter || !PW_BIT_OF(front->top, bpf_be64_to_cpu(half[0]) >> 48);
-}
-
-PW_INLINE __u32 pw_v4_hint(const struct pw_front4 *front, __u32 host) {
-  const __u64 seen = pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift);
-  __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
-  if (front->head.lengths[0]) hint |= PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
-  return hint;
-}
-
-/* `half`: network order. */
-PW_INLINE __u32 pw_v6_hint(const struct pw_front6 *front, const __u64 *half) {
-  const __u64 seen = pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift);
-  __u32 hint = PW_BIT_OF(front->seen, seen) * PW_HINT_SINGLE;
-  if (front->head.lengths[0] | front->head.lengths[1]) {
-    const __u64 net = PW_NET6_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
-    const __u64 top = bpf_be64_to_cpu(half[0]) >> 48;
-    hint |= PW_BIT_OF(front->net, net) * PW_HINT_NET | PW_BIT_OF(front->top, top) * PW_HINT_TOP;
-  }
-  return hint;
+  if (!(shorter | front->head.lengths[1])) return 0;
+  const __u64 net = PW_NET6_BIT(hi & bpf_cpu_to_be64(0xffffffff00000000ull));
+  const __u32 hint = PW_BIT_OF(front->net, net) * PW_HINT_NET;
+  if (!(__u32)shorter) return hint;
+  return hint | PW_BIT_OF(front->top, bpf_be64_to_cpu(hi) >> 48) * PW_HINT_TOP;
 }
 
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
@@ -358,11 +348,14 @@ PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
   __u64 half[2];
   if (family == PW_FAMILY_IPV4) {
     const struct pw_front4 *front = pw_front4();
-    return front ? pw_v4_hint(front, bpf_ntohl(pw_mapped_v4(addr))) : 0;
+    if (!front) return 0;
+    const __u32 host = bpf_ntohl(pw_mapped_v4(addr));
+    return pw_v4_seen(front, host) * PW_HINT_SINGLE | pw_v4_net(front, host);
   }
   const struct pw_front6 *front = pw_front6();
   pw_copy_addr(half, addr);
-  return front ? pw_v6_hint(front, half) : 0;
+  if (!front) return 0;
+  return pw_v6_seen(front, half) * PW_HINT_SINGLE | pw_v6_net(front, half[0]);
 }
 
 /* The action in force for `addr`, and its entry. */

@@ -63,36 +63,40 @@ PW_INLINE bool pw_quick_far_port(const struct pw_front_head *head, __u32 port) {
   return port < head->port_first || port + head->port_room >= PW_NO_PORT;
 }
 
-/* `nets`: prefixes may cover it too. */
-PW_INLINE int pw_look_of_single(const struct pw_found *found, bool nets) {
-  if (found->state) {
-    if (PW_SLOT_ACTION(found->state) != PW_ACTION_DROP || !pw_state_live(found->state))
-      return PW_LOOK_UNSURE;
-    return pw_look_of_drop(PW_MARKS_ORIGIN(found->marks));
-  }
-  return found->further || nets ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
+/* The entry in force for a single address, or PW_LOOK_NOTHING when it has none. */
+PW_INLINE int pw_look_of_single(const struct pw_found *found) {
+  if (!found->state) return found->further ? PW_LOOK_UNSURE : PW_LOOK_NOTHING;
+  if (PW_SLOT_ACTION(found->state) != PW_ACTION_DROP || !pw_state_live(found->state))
+    return PW_LOOK_UNSURE;
+  return pw_look_of_drop(PW_MARKS_ORIGIN(found->marks));
 }
+
 PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
   const struct pw_front4 *front = pw_front4();
-  struct pw_found found = {};
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(pw_v4_unknown(front, host), 1))
+  if (__builtin_expect(!pw_v4_seen(front, host), 1)) {
+    if (pw_v4_net(front, host)) return PW_LOOK_UNSURE;
     return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  const __u32 hint = pw_v4_hint(front, host);
-  if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
+  }
+  struct pw_found found = {};
   if (!pw_find_v4_by_front(&front->head, host, &found)) return PW_LOOK_UNSURE;
-  return pw_look_of_single(&found, hint != PW_HINT_SINGLE);
+  const int look = pw_look_of_single(&found);
+  if (look != PW_LOOK_NOTHING) return look;
+  return pw_v4_net(front, host) ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
 }
+
 PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
   const struct pw_front6 *front = pw_front6();
-  struct pw_found found = {};
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(pw_v6_unknown(front, half), 1))
+  if (__builtin_expect(!pw_v6_seen(front, half), 1)) {
+    if (pw_v6_net(front, half[0])) return PW_LOOK_UNSURE;
     return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  const __u32 hint = pw_v6_hint(front, half);
-  if (!(hint & PW_HINT_SINGLE)) return PW_LOOK_UNSURE;
+  }
+  struct pw_found found = {};
   if (!pw_find_v6_by_front(&front->head, half, &found)) return PW_LOOK_UNSURE;
-  return pw_look_of_single(&found, hint != PW_HINT_SINGLE);
+  const int look = pw_look_of_single(&found);
+  if (look != PW_LOOK_NOTHING) return look;
+  return pw_v6_net(front, half[0]) ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
 }
 #endif
 
