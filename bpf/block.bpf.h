@@ -60,6 +60,18 @@ PW_INLINE const struct pw_front6 *pw_front6(void) {
   return bpf_map_lookup_elem(&pw_block_front6, &zero);
 }
 
+/* x >> n % 64: what BPF's shift does, and C does not say without a mask. */
+PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
+  asm volatile("%0 >>= %1" : "+r"(x) : "r"(n));
+  return x;
+}
+/* Bit `bit` of `words`, an array of a power of two of them. */
+#define PW_BIT_OF(words, bit)                                                          \
+  ({                                                                                   \
+    const __u64 bit_ = (bit);                                                          \
+    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_) & 1; \
+  })
+
 /* ---- single addresses ---------------------------------------------------------------------- */
 
 /* What a bucket says about an address. */
@@ -242,6 +254,17 @@ PW_INLINE __u64 pw_half_mask(__u32 bits) {
   return bits ? bpf_cpu_to_be64(~0ull << ((64 - bits) & 63)) : 0;
 }
 
+/* May this prefix be in the hash? Most of the lengths in use need no look-up by this. */
+PW_INLINE bool pw_prefix_deep(__u32 family, const __u64 *half, __u32 length) {
+  const __u64 bit = PW_DEEP_BIT(half[0], half[1], length);
+  if (family == PW_FAMILY_IPV4) {
+    const struct pw_front4 *front = pw_front4();
+    return front && PW_BIT_OF(front->deep, bit);
+  }
+  const struct pw_front6 *front = pw_front6();
+  return front && PW_BIT_OF(front->deep, bit);
+}
+
 /* The longest length left. Returns 1 to stop. */
 static long pw_prefix_step(__u32 index, void *state) {
   struct pw_prefix_walk *walk = state;
@@ -265,6 +288,7 @@ static long pw_prefix_step(__u32 index, void *state) {
   } else {
     return 1;
   }
+  if (!pw_prefix_deep(walk->family, half, key.length)) return 0;
   __builtin_memcpy(&key.addr, half, sizeof(half));
   const struct pw_block_entry *entry = bpf_map_lookup_elem(&pw_block_prefix, &key);
   if (entry) pw_block_consider(&walk->best, entry);
@@ -308,18 +332,6 @@ PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
   *out = walk.best;
   return walk.best.action;
 }
-
-/* x >> n % 64: what BPF's shift does, and C does not say without a mask. */
-PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
-  asm volatile("%0 >>= %1" : "+r"(x) : "r"(n));
-  return x;
-}
-/* Bit `bit` of `words`, an array of a power of two of them. */
-#define PW_BIT_OF(words, bit)                                                          \
-  ({                                                                                   \
-    const __u64 bit_ = (bit);                                                          \
-    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_) & 1; \
-  })
 
 /* May a single address be in the table? `half`: network order. */
 PW_INLINE bool pw_v4_seen(const struct pw_front4 *front, __u32 host) {

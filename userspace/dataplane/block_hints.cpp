@@ -61,6 +61,17 @@ void BlockHints::count_length(const IpPrefix& prefix, bool add) {
   store(word, count > 0 ? word | bit : word & ~bit);
 }
 
+void BlockHints::count_deep(const IpPrefix& prefix, bool add) {
+  std::array<std::uint64_t, 2> half{};  // as the kernel loads them
+  std::memcpy(half.data(), prefix.address.bytes.data(), sizeof half);
+  const auto bit = PW_DEEP_BIT(half[0], half[1], std::uint64_t{prefix.length});
+  auto& count = deep_[prefix.is_v4() ? 0 : 1][bit];
+  if (count == UINT8_MAX) return;
+  count = static_cast<std::uint8_t>(count + (add ? 1 : -1));
+  auto* const words = prefix.is_v4() ? memory_.v4->deep : memory_.v6->deep;
+  if (count == (add ? 1 : 0)) set_bit(words, bit, add);
+}
+
 /// One bit per /16: prefixes shorter than that take several.
 void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   const std::uint32_t first = prefix.address.bytes[0] * 256u + prefix.address.bytes[1];
@@ -72,6 +83,7 @@ void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
 
 void BlockHints::add(const IpPrefix& prefix) {
   count_length(prefix, true);
+  count_deep(prefix, true);
   if (prefix.is_v4()) return add_v4(prefix);
   if (prefix.length < 32) return count_v6_top(prefix, true);
   const auto bit = net6_bit(prefix.address);
@@ -86,6 +98,7 @@ void BlockHints::drop(const IpPrefix& prefix) {
   } else if (const auto bit = net6_bit(prefix.address); count_down(v6_net_, bit)) {
     set_bit(memory_.v6->net, bit, false);
   }
+  count_deep(prefix, false);
   count_length(prefix, false);
 }
 

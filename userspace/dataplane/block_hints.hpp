@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "probewall/abi/block_table.h"
 #include "probewall/ip.hpp"
@@ -34,6 +35,7 @@ class BlockHints {
 
  private:
   void count_length(const IpPrefix& prefix, bool add);
+  void count_deep(const IpPrefix& prefix, bool add);
   void add_v4(const IpPrefix& prefix);
   void drop_v4(const IpPrefix& prefix);
   void drop_v4_wide(std::uint32_t net24, unsigned length);
@@ -46,6 +48,9 @@ class BlockHints {
   std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< by address >> 8: prefixes /25 to /31
   std::array<std::set<std::uint32_t>, 25> v4_wide_;  ///< by length 0..24: network >> 8
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> v6_net_, v6_top_;  ///< by bit
+  /// By bit and family. A count at its end stays until the next start.
+  std::array<std::vector<std::uint8_t>, 2> deep_{std::vector<std::uint8_t>(1u << PW_DEEP_LOG2),
+                                                 std::vector<std::uint8_t>(1u << PW_DEEP_LOG2)};
   std::array<std::uint32_t, 33> v4_lengths_{};
   std::array<std::uint32_t, 129> v6_lengths_{};
 };

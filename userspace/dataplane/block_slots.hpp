@@ -87,7 +87,7 @@ struct V6Slots {
   static constexpr __u32 kOverflowed = PW_V6_OVERFLOWED;
   static constexpr unsigned kLog2At = PW_V6_LOG2_AT;
   static constexpr std::uint8_t kLength = 128;
-  static constexpr unsigned kSeenLog2 = 4, kSeenLog2Max = PW_SEEN6_LOG2_MAX;
+  static constexpr unsigned kSeenLog2 = 3, kSeenLog2Max = PW_SEEN6_LOG2_MAX;
 
   static Key key_of(const IpAddress& a) {
     Key k;

@@ -158,6 +158,8 @@ Result<void> BlockTable::State::index() {
   };
   publish(own4->head.lengths, front4.get()->head.lengths);
   publish(own6->head.lengths, front6.get()->head.lengths);
+  publish(own4->deep, front4.get()->deep);
+  publish(own6->deep, front6.get()->deep);
   publish(own4->net, front4.get()->net);
   publish(own6->net, front6.get()->net);
   publish(own6->top, front6.get()->top);

@@ -37,20 +37,23 @@ PW_ASSERT_SIZE(struct pw_front_head, 64);
 #define PW_SEEN4_LOG2_MAX 23
 #define PW_SEEN6_LOG2_MAX 24
 #define PW_NET6_LOG2 23
+#define PW_DEEP_LOG2 22
 struct pw_front4 {
   struct pw_front_head head;
   __u64 net[1u << (24 - 6)];                 /* prefixes: by /24 */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];      /* prefixes: by PW_DEEP_BIT, asked behind `net` */
   __u64 seen[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
 };
 struct pw_front6 {
   struct pw_front_head head;
   __u64 top[1u << (16 - 6)];           /* prefixes shorter than /32: by /16 */
   __u64 net[1u << (PW_NET6_LOG2 - 6)]; /* the other prefixes: by PW_NET6_BIT */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];
   __u64 seen[1u << (PW_SEEN6_LOG2_MAX - 6)];
 };
 /* Linux 6.1 takes map values up to 4 MB. */
-PW_ASSERT_SIZE(struct pw_front4, 64 + (2u << 20) + (1u << 20));
-PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (2u << 20));
+PW_ASSERT_SIZE(struct pw_front4, 64 + (2u << 20) + (512u << 10) + (1u << 20));
+PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (512u << 10) + (2u << 20));
 
 #define PW_BLOCK_ODD                                                           \
   0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
@@ -58,6 +61,9 @@ PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (2u << 20));
 #define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
 /* `hi`, `lo`: the address's halves as they lie in memory. */
 #define PW_SEEN6_HASH(hi, lo) ((((hi)*PW_BLOCK_ODD) ^ (lo)) * 0xbf58476d1ce4e5b9ull)
+/* A prefix by its halves, host bits zero, and its length in its own family. */
+#define PW_DEEP_BIT(hi, lo, length) \
+  ((((((hi)*PW_BLOCK_ODD) ^ (lo)) + (length)) * 0xbf58476d1ce4e5b9ull) >> (64 - PW_DEEP_LOG2))
 /* `hi` with its last four bytes cleared. */
 #define PW_NET6_BIT(hi) (((hi)*PW_BLOCK_ODD) >> (64 - PW_NET6_LOG2))
 
