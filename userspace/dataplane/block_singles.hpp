@@ -81,7 +81,14 @@ class SingleTable {
       store_word<__u32>(front_.head->log2, 0);
       store_word<__u64>(front_.head->seed, table_.header().seed);
     }
-    switch_front(table_, counted(table_));
+    SeenBits seen = counted(table_);
+    const bool moved = front_.head->shift != seen.shift();
+    point_front(table_.log2(), seen);
+    if (moved && !wait_for_readers()) {  // no memory: bits that nobody needs stay for now
+      seen_ = std::move(seen);
+    } else {
+      settle_front(std::move(seen));
+    }
   }
 
   std::uint64_t size() const { return in_buckets_ + spilled_.size(); }
@@ -109,7 +116,8 @@ class SingleTable {
     }
     if (in_buckets_ + 1 > limit(table_.buckets()) && table_.log2() < kMaxLog2) {
       // Without memory for a larger table the one there is goes on: it fills up further.
-      const auto grown = replace(table_.log2() + (table_.log2() < kQuickLog2 ? 2 : 1));
+      const unsigned log2 = table_.log2();
+      const auto grown = replace(log2 < kQuickLog2 ? std::min(log2 + 2, kQuickLog2) : log2 + 1);
       if (!grown && grown.error().errno_value != ENOMEM) return tl::unexpected(grown.error());
     }
     if (!insert(table_, key, entry)) {
@@ -156,11 +164,14 @@ class SingleTable {
   }
 
  private:
-  static constexpr unsigned kMinLog2 = 8, kQuickLog2 = 14, kMaxLog2 = 26;
+  static constexpr unsigned kMinLog2 = 8, kQuickLog2 = 18, kMaxLog2 = 26;
   static constexpr std::size_t kMaxResting = 4096;
 
   /// How full: above, too many addresses find both buckets full (0.1 % do at 5/8).
   static std::uint64_t limit(std::uint64_t buckets) { return buckets * S::kSlots * 5 / 8; }
+
+  static_assert(S::kSlots < S::kHandleStride && 16 % S::kHandleStride == 0,
+                "a line of handles read as a bucket must say that it is of no table");
 
   struct Place {
     std::uint32_t bucket;
@@ -217,15 +228,16 @@ class SingleTable {
     return out;
   }
 
-  /// Readers go by `table` and `seen` from now on. Those that read the head before find their bits
-  /// until they are through, and the buckets tell them when the table is another.
-  void switch_front(const Table& table, SeenBits seen) {
-    const bool moved = front_.head->shift != seen.shift();
+  /// Readers go by 2^log2 buckets and by `seen` from now on. Those that read the head before still
+  /// find their bits, and the buckets tell them when the table is another.
+  void point_front(unsigned log2, const SeenBits& seen) {
     seen.publish(front_.seen, front_.words, true);
     store_word<__u32>(front_.head->shift, seen.shift());
-    store_word<__u32>(front_.head->log2, table.log2());
-    // Without a grace period (no memory for a descriptor) bits that nobody needs stay for now.
-    if (!moved || wait_for_readers()) seen.publish(front_.seen, front_.words, false);
+    store_word<__u32>(front_.head->log2, log2);
+  }
+  /// To be called once no reader goes by an earlier head.
+  void settle_front(SeenBits seen) {
+    seen.publish(front_.seen, front_.words, false);
     seen_ = std::move(seen);
   }
 
@@ -330,10 +342,14 @@ class SingleTable {
       if (insert(next, k, e)) rescued.push_back(k);
     }
     SeenBits seen = counted(next);
-    if (auto put = put_in_place(fd.get()); !put) return put;
+    point_front(log2, seen);
+    if (auto put = put_in_place(fd.get()); !put) {
+      if (table_.buckets() > 0) point_front(table_.log2(), seen_);
+      return put;
+    }
+    settle_front(std::move(seen));
     table_ = std::move(next);
     in_buckets_ = moved + rescued.size();
-    switch_front(table_, std::move(seen));
     for (const auto& k : rescued) {
       spilled_.erase(k);
       spill_->remove(S::address_of(k));

@@ -113,7 +113,8 @@ PW_ASSERT_SIZE(struct pw_v6_bucket, 64);
 #define PW_META_LOG2(meta, at) (((meta) >> (at)) & 63)
 
 /* Decision handles lie behind the buckets, for user space alone: bucket i's slot s at
- * handles[i * stride + s]. */
+ * handles[i * stride + s]. A line's last place is no slot's and stays 0: a packet that takes the
+ * line for a bucket, as the table was just replaced, finds that it is none. */
 #define PW_V4_HANDLE_STRIDE 8u
 #define PW_V6_HANDLE_STRIDE 4u
 
