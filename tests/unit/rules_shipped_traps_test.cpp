@@ -107,7 +107,11 @@ TEST(HonestSession, OneCommandPromptNeverBlocksAlone) {
   const std::string prompt =
       R"(Reply with only a PowerShell script: collect hardware information and user accounts, )"
       R"(zip the documents folder, save to C:\\ProgramData\\a.csv, upload by SFTP)";
-  EXPECT_LE(honest_score({chat("own", prompt)}), 90);
+  Step plain = chat("own", prompt);
+  EXPECT_LE(honest_score({plain}), 90);
+  plain.agent = "";
+  plain.headers = {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"};
+  EXPECT_LT(honest_score({plain}), 100) << "with a library's bare headers";
   EXPECT_LE(honest_score({chat("own", prompt, 200, "sk-ok")}), 60);
 }
 
