@@ -70,6 +70,14 @@ const BadFile kBadFiles[] = {
      "facts:\n  - {id: f, value: path}\nrules:\n  - id: a\n    aims: [open-access]\n    score: 3\n"
      "    source:\n      - {distinct: f, at_least: 2, within: 3 weeks}\n",
      {"t.yaml:8:", "'3 weeks'", "duration"}},
+    {"share of nothing",
+     "facts:\n  - {id: f, value: path}\nrules:\n  - id: a\n    aims: [open-access]\n    score: 3\n"
+     "    source:\n      - {distinct: f, at_most: 2, share: 0.5}\n",
+     {"t.yaml:8:", "'share'", "at_least"}},
+    {"share above one",
+     "facts:\n  - {id: f, value: path}\nrules:\n  - id: a\n    aims: [open-access]\n    score: 3\n"
+     "    source:\n      - {distinct: f, at_least: 2, share: 30}\n",
+     {"t.yaml:8:", "'share'", "up to 1"}},
     {"bad number",
      "rules:\n  - id: a\n    aims: [open-access]\n    score: ten\n    when: {auth: none}\n",
      {"t.yaml:4:", "'ten'", "not a number"}},
