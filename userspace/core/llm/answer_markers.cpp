@@ -74,7 +74,6 @@ constexpr Marker kBodyMarkers[] = {
     {"\"prompt_logprobs\":", Impl::kVllm},
     {"` does not exist.\",\"type\":\"NotFoundError\"", Impl::kVllm},
     {"\n# HELP vllm:", Impl::kVllm},
-    {"\nvllm:", Impl::kVllm},
     {"\"max_batch_total_tokens\":", Impl::kTgi},
     {"\"docker_label\":", Impl::kTgi},
     {"\"model_pipeline_tag\":", Impl::kTgi},
@@ -179,7 +178,7 @@ bool begins_with_line(std::string_view text, std::string_view lower) {
 /// every byte: good for comparisons with and without case.
 template <std::size_t N>
 struct MarkerIndex {
-  static constexpr std::size_t kBuckets = 2048;
+  static constexpr std::size_t kBuckets = 4096;
   std::size_t width = 0;                       ///< fewest bytes that stand as they are
   std::array<std::uint8_t, kBuckets> skip{};   ///< 0: a marker's first `width` bytes may end here
   std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker that may, from 1
@@ -189,7 +188,7 @@ struct MarkerIndex {
   static constexpr std::size_t bucket(char before, char last) {
     const auto low = static_cast<std::uint32_t>(static_cast<unsigned char>(before) | 0x20u);
     const auto high = static_cast<std::uint32_t>(static_cast<unsigned char>(last) | 0x20u);
-    return ((low | high << 8) * 0x9E3779B1u) >> 21;
+    return ((low | high << 8) * 0x9E3779B1u) >> 20;
   }
 
   /// 0 without a text. A text that is no row does not compile.
