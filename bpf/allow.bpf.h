@@ -23,6 +23,31 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pw_allow_lpm6 SEC(".maps");
 
+/* Prefilter of the two above; see abi/maps.h. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, PW_ALLOW_HINT_WORDS);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, __u64);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} pw_allow_hints SEC(".maps");
+
+PW_INLINE bool pw_allow_bit(__u32 bit) {
+  const __u32 index = bit / 64;
+  const __u64 *word = bpf_map_lookup_elem(&pw_allow_hints, &index);
+  return !word || (*word >> (bit % 64)) & 1;
+}
+
+/* May an allow entry cover this address (host order)? */
+PW_INLINE bool pw_allow_hint_v4(__u32 host) { return pw_allow_bit(PW_ALLOW_V4_BIT(host)); }
+
+/* Likewise; `hi`: the first 8 bytes, network order. */
+PW_INLINE bool pw_allow_hint_v6(__u64 hi) {
+  const __u32 first = bpf_be64_to_cpu(hi) >> 32;
+  return pw_allow_bit(PW_ALLOW_V6_SHORT_BIT(first)) || pw_allow_bit(PW_ALLOW_V6_BIT(first));
+}
+
 struct pw_allow_walk {
   __u32 family;
   __u32 wanted; /* scopes that save this packet */
@@ -68,7 +93,16 @@ PW_GLOBAL int pw_allow_match(const struct pw_addr *addr, __u32 family, __u32 wan
   return walk.allowed != 0;
 }
 
+/* Without an entry near it, which is the usual case, no trie is asked. */
+PW_INLINE bool pw_allow_hint(const struct pw_packet *pkt) {
+  __u64 half[2];
+  if (pkt->family == PW_FAMILY_IPV4) return pw_allow_hint_v4(bpf_ntohl(pw_mapped_v4(&pkt->src)));
+  pw_copy_addr(half, &pkt->src);
+  return pw_allow_hint_v6(half[0]);
+}
+
 PW_INLINE bool pw_allowed(const struct pw_run *run) {
+  if (!pw_allow_hint(&run->pkt)) return false;
   __u32 wanted = PW_ALLOW_ALL;
   if (run->pkt.layer == PW_LAYER_TCP && (run->port.flags & PW_PORT_SSH))
     wanted |= PW_ALLOW_SSH_PORT;

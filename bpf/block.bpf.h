@@ -19,11 +19,8 @@
     __uint(pinning, LIBBPF_PIN_BY_NAME);         \
   } name SEC(".maps")
 
-PW_MMAP_ARRAY(pw_block_hints, PW_V4_HINT_WORDS, __u64);
-PW_MMAP_ARRAY(pw_block_near, PW_V6_NEAR_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_far, PW_V6_FAR_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_short, PW_V6_SHORT_BITS / 64, __u64);
-PW_MMAP_ARRAY(pw_block_shape, 1, struct pw_block_shape);
+PW_MMAP_ARRAY(pw_block_front4, 1, struct pw_front4);
+PW_MMAP_ARRAY(pw_block_front6, 1, struct pw_front6);
 
 struct pw_block_lines {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,10 +51,26 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pw_block_prefix SEC(".maps");
 
-PW_INLINE const struct pw_block_shape *pw_shape(void) {
+PW_INLINE const struct pw_front4 *pw_front4(void) {
   const __u32 zero = 0;
-  return bpf_map_lookup_elem(&pw_block_shape, &zero);
+  return bpf_map_lookup_elem(&pw_block_front4, &zero);
 }
+PW_INLINE const struct pw_front6 *pw_front6(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&pw_block_front6, &zero);
+}
+
+/* x >> n % 64: what BPF's shift does, and C does not say without a mask. */
+PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
+  asm volatile("%0 >>= %1" : "+r"(x) : "r"(n));
+  return x;
+}
+/* Bit `bit` of `words`, an array of a power of two of them. */
+#define PW_BIT_OF(words, bit)                                                          \
+  ({                                                                                   \
+    const __u64 bit_ = (bit);                                                          \
+    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_) & 1; \
+  })
 
 /* ---- single addresses ---------------------------------------------------------------------- */
 
@@ -66,7 +79,13 @@ struct pw_found {
   __u32 state; /* action 0: not here */
   __u32 marks;
   bool further; /* not here, but perhaps where the search goes on */
+  __u32 log2;   /* of the number of buckets of its table, as the bucket says */
 };
+
+PW_INLINE bool pw_state_live(__u32 state) {
+  const __u32 expires = PW_SLOT_EXPIRES(state);
+  return expires == PW_SLOT_NEVER || pw_boottime_s() < expires;
+}
 
 PW_INLINE void pw_consider_found(struct pw_block_entry *best, const struct pw_found *found,
                                  __u8 prefix_len) {
@@ -89,25 +108,33 @@ PW_INLINE void pw_consider_spilled(struct pw_block_entry *best, const struct pw_
   if (entry) pw_block_consider(best, entry);
 }
 
+/* Keeps the compiler from doing all slots' steps side by side, for which it has no registers. */
+#define PW_STEP_DONE(a, b) asm volatile("" : "+r"(a), "+r"(b))
+
+/* Without a branch on what was read: which slot it is cannot be guessed, and guessing wrong would
+ * wait for the cache line. At most one slot is in use for an address. */
 PW_INLINE struct pw_found pw_v4_in_bucket(void *table, __u32 index, __u32 addr) {
   struct pw_found found = {};
   const __u32 line = PW_BLOCK_FIRST_BUCKET + index;
   const struct pw_v4_bucket *bucket = bpf_map_lookup_elem(table, &line);
   if (!bucket) return found;
-  __u32 slot = 0;
+  __u64 state = 0, at = 0;
 #pragma unroll
   for (__u32 i = 0; i < PW_V4_SLOTS; i++) {
     /* One load: address and state belong together. */
     const __u64 word = *(const volatile __u64 *)&bucket->word[i];
-    if ((__u32)(word >> 32) == addr && PW_SLOT_ACTION(word)) {
-      found.state = (__u32)word;
-      slot = i;
-      break;
-    }
+    /* All ones for this address (the difference is below 2^32) with an action. */
+    const __u64 here = (((word >> 32) ^ addr) - 1) & -(word & 3);
+    const __u64 mask = (__s64)here >> 63;
+    state |= word & mask;
+    at |= i & mask;
+    PW_STEP_DONE(state, at);
   }
-  const __u64 meta = bucket->meta;
-  found.marks = PW_SLOT_MARKS(meta, slot);
+  const __u64 meta = *(const volatile __u64 *)&bucket->meta; /* last: written before a tag's word */
+  found.state = (__u32)state;
+  found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V4_OVERFLOWED);
+  found.log2 = PW_META_LOG2(meta, PW_V4_LOG2_AT);
   return found;
 }
 
@@ -116,32 +143,69 @@ PW_INLINE struct pw_found pw_v6_in_bucket(void *table, __u32 index, __u64 hi, __
   const __u32 line = PW_BLOCK_FIRST_BUCKET + index;
   const volatile struct pw_v6_bucket *bucket = bpf_map_lookup_elem(table, &line);
   if (!bucket) return found;
-  __u32 slot = 0;
+  __u64 states = 0, at = 0;
 #pragma unroll
   for (__u32 i = 0; i < PW_V6_SLOTS; i++) {
     /* State first: an address under a state that was seen here is whole. */
-    const __u32 state = bucket->state[i];
-    if (bucket->addr[i][0] == hi && bucket->addr[i][1] == lo && PW_SLOT_ACTION(state)) {
-      found.state = state;
-      slot = i;
-      break;
-    }
+    const __u64 state = bucket->state[i];
+    const __u64 differs = (bucket->addr[i][0] ^ hi) | (bucket->addr[i][1] ^ lo);
+    /* All ones for this address with an action. */
+    const __u64 mask = (__s64)(~(differs | -differs) & -(state & 3)) >> 63;
+    states |= state & mask;
+    at |= i & mask;
+    PW_STEP_DONE(states, at);
   }
-  const __u32 meta = bucket->meta;
-  found.marks = PW_SLOT_MARKS(meta, slot);
+  const __u32 meta = bucket->meta; /* last: written before a tag's state */
+  found.state = states;
+  found.marks = PW_SLOT_MARKS(meta, at);
   found.further = !found.state && (meta & PW_V6_OVERFLOWED);
+  found.log2 = PW_META_LOG2(meta, PW_V6_LOG2_AT);
   return found;
 }
 
+/* In a table of mask + 1 buckets. `host`: host order. */
+PW_INLINE struct pw_found pw_find_v4(void *table, __u64 seed, __u64 mask, __u32 host) {
+  const __u64 hash = pw_block_mix(host, seed);
+  struct pw_found found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
+  if (found.further) found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
+  return found;
+}
+
+/* `half`: network order. */
+PW_INLINE struct pw_found pw_find_v6(void *table, __u64 seed, __u64 mask, const __u64 *half) {
+  const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
+  struct pw_found found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
+  if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
+  return found;
+}
+
+/* Size and seed of the table by the prefilter, which spares a look-up and a cache line. False: the
+ * table was just replaced by one of another size, so what was found says nothing. */
+PW_INLINE bool pw_find_v4_by_front(const struct pw_front_head *head, __u32 host,
+                                   struct pw_found *found) {
+  const __u32 zero = 0, log2 = head->log2 & 31;
+  void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
+  if (!table) return false;
+  *found = pw_find_v4(table, head->seed, (1u << log2) - 1, host);
+  return found->log2 == log2;
+}
+PW_INLINE bool pw_find_v6_by_front(const struct pw_front_head *head, const __u64 *half,
+                                   struct pw_found *found) {
+  const __u32 zero = 0, log2 = head->log2 & 31;
+  void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
+  if (!table) return false;
+  *found = pw_find_v6(table, head->seed, (1u << log2) - 1, half);
+  return found->log2 == log2;
+}
+
 PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr *addr) {
-  const __u32 zero = 0, host = bpf_ntohl(pw_mapped_v4(addr));
+  const __u32 zero = 0;
   void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
   if (!table) return;
   const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
   if (!header) return;
-  const __u64 hash = pw_block_mix(host, header->seed), mask = header->mask;
-  struct pw_found found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
-  if (found.further) found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
+  const struct pw_found found =
+      pw_find_v4(table, header->seed, header->mask, bpf_ntohl(pw_mapped_v4(addr)));
   if (found.state)
     pw_consider_found(best, &found, 32);
   else if (found.further)
@@ -151,15 +215,12 @@ PW_INLINE void pw_consider_v4(struct pw_block_entry *best, const struct pw_addr 
 PW_INLINE void pw_consider_v6(struct pw_block_entry *best, const struct pw_addr *addr) {
   const __u32 zero = 0;
   __u64 half[2];
+  pw_copy_addr(half, addr);
   void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
   if (!table) return;
   const struct pw_block_header *header = bpf_map_lookup_elem(table, &zero);
   if (!header) return;
-  pw_copy_addr(half, addr);
-  const __u64 seed = header->seed, mask = header->mask;
-  const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
-  struct pw_found found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
-  if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
+  const struct pw_found found = pw_find_v6(table, header->seed, header->mask, half);
   if (found.state)
     pw_consider_found(best, &found, 128);
   else if (found.further)
@@ -193,6 +254,17 @@ PW_INLINE __u64 pw_half_mask(__u32 bits) {
   return bits ? bpf_cpu_to_be64(~0ull << ((64 - bits) & 63)) : 0;
 }
 
+/* May this prefix be in the hash? Most of the lengths in use need no look-up by this. */
+PW_INLINE bool pw_prefix_deep(__u32 family, const __u64 *half, __u32 length) {
+  const __u64 bit = PW_DEEP_BIT(half[0], half[1], length);
+  if (family == PW_FAMILY_IPV4) {
+    const struct pw_front4 *front = pw_front4();
+    return front && PW_BIT_OF(front->deep, bit);
+  }
+  const struct pw_front6 *front = pw_front6();
+  return front && PW_BIT_OF(front->deep, bit);
+}
+
 /* The longest length left. Returns 1 to stop. */
 static long pw_prefix_step(__u32 index, void *state) {
   struct pw_prefix_walk *walk = state;
@@ -216,6 +288,7 @@ static long pw_prefix_step(__u32 index, void *state) {
   } else {
     return 1;
   }
+  if (!pw_prefix_deep(walk->family, half, key.length)) return 0;
   __builtin_memcpy(&key.addr, half, sizeof(half));
   const struct pw_block_entry *entry = bpf_map_lookup_elem(&pw_block_prefix, &key);
   if (entry) pw_block_consider(&walk->best, entry);
@@ -224,69 +297,77 @@ static long pw_prefix_step(__u32 index, void *state) {
 
 /* ---- the step ------------------------------------------------------------------------------ */
 
-/* `hint`: enum pw_v4_hint. */
+/* `hint`: enum pw_block_hint, as in the next. */
 PW_GLOBAL int pw_block_match_v4(const struct pw_addr *addr, __u32 hint,
                                 struct pw_block_entry *out) {
-  const struct pw_block_shape *shape = pw_shape();
+  const struct pw_front4 *front = pw_front4();
   struct pw_prefix_walk walk = {};
-  if (!shape || !addr || !out) return PW_ACTION_NONE;
-  if (hint & PW_V4_SINGLE) pw_consider_v4(&walk.best, addr);
-  if ((hint & PW_V4_PREFIX) && walk.best.action != PW_ACTION_DROP) {
+  if (!front || !addr || !out) return PW_ACTION_NONE;
+  if (hint & PW_HINT_SINGLE) pw_consider_v4(&walk.best, addr);
+  if ((hint & PW_HINT_NET) && walk.best.action != PW_ACTION_DROP) {
     pw_copy_addr(walk.half, addr);
     walk.family = PW_FAMILY_IPV4;
-    walk.lengths[0] = shape->v4_lengths;
+    walk.lengths[0] = front->head.lengths[0];
     bpf_loop(33, pw_prefix_step, &walk, 0);
   }
   *out = walk.best;
   return walk.best.action;
 }
 
-/* `hint`: enum pw_v6_hint. */
 PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
                                 struct pw_block_entry *out) {
-  const struct pw_block_shape *shape = pw_shape();
+  const struct pw_front6 *front = pw_front6();
   struct pw_prefix_walk walk = {};
-  if (!shape || !addr || !out) return PW_ACTION_NONE;
-  if (hint & PW_V6_NEAR) pw_consider_v6(&walk.best, addr);
-  if (walk.best.action != PW_ACTION_DROP) {
+  if (!front || !addr || !out) return PW_ACTION_NONE;
+  if (hint & PW_HINT_SINGLE) pw_consider_v6(&walk.best, addr);
+  if ((hint & (PW_HINT_NET | PW_HINT_TOP)) && walk.best.action != PW_ACTION_DROP) {
+    const __u64 *lengths = front->head.lengths;
     pw_copy_addr(walk.half, addr);
     walk.family = PW_FAMILY_IPV6;
-    if (hint & PW_V6_NEAR) walk.lengths[1] = shape->v6_lengths[1]; /* 64..127 */
-    if (hint & PW_V6_FAR) walk.lengths[0] |= shape->v6_lengths[0] & (~0ull << 32);
-    if (hint & PW_V6_SHORT) walk.lengths[0] |= (__u32)shape->v6_lengths[0];
+    if (hint & PW_HINT_NET) walk.lengths[1] = lengths[1]; /* 64..127 */
+    if (hint & PW_HINT_NET) walk.lengths[0] |= lengths[0] & (~0ull << 32);
+    if (hint & PW_HINT_TOP) walk.lengths[0] |= (__u32)lengths[0];
     bpf_loop(129, pw_prefix_step, &walk, 0);
   }
   *out = walk.best;
   return walk.best.action;
 }
 
-PW_INLINE __u32 pw_v4_hint(__u32 host) {
-  const __u32 index = PW_V4_HINT_WORD(host);
-  const __u64 *word = bpf_map_lookup_elem(&pw_block_hints, &index);
-  return word ? (*word >> PW_V4_HINT_SHIFT(host)) & 3 : 0;
+/* May a single address be in the table? `half`: network order. */
+PW_INLINE bool pw_v4_seen(const struct pw_front4 *front, __u32 host) {
+  return PW_BIT_OF(front->seen, pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift));
+}
+PW_INLINE bool pw_v6_seen(const struct pw_front6 *front, const __u64 *half) {
+  return PW_BIT_OF(front->seen, pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift));
 }
 
-/* The bit `bit` of one of the IPv6 bitmaps. */
-#define PW_BIT_IN(map, bit)                                  \
-  ({                                                         \
-    const __u32 index_ = (bit) / 64;                         \
-    const __u64 *word_ = bpf_map_lookup_elem(&map, &index_); \
-    word_ ? (*word_ >> ((bit) % 64)) & 1 : 0;                \
-  })
-
-PW_INLINE __u32 pw_v6_hint(const struct pw_addr *addr) {
-  __u64 half[2];
-  pw_copy_addr(half, addr);
-  const __u64 near = PW_V6_NEAR_BIT(half[0]);
-  const __u64 far = PW_V6_FAR_BIT(half[0] & bpf_cpu_to_be64(0xffffffff00000000ull));
-  const __u64 top = bpf_be64_to_cpu(half[0]) >> 48;
-  return PW_BIT_IN(pw_block_near, near) * PW_V6_NEAR | PW_BIT_IN(pw_block_far, far) * PW_V6_FAR |
-         PW_BIT_IN(pw_block_short, top) * PW_V6_SHORT;
+/* May a prefix cover the source? The hints that say so. `hi`: its first half, network order. */
+PW_INLINE __u32 pw_v4_net(const struct pw_front4 *front, __u32 host) {
+  if (!front->head.lengths[0]) return 0;
+  return PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
+}
+PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
+  const __u64 shorter = front->head.lengths[0];
+  if (!(shorter | front->head.lengths[1])) return 0;
+  const __u64 net = PW_NET6_BIT(hi & bpf_cpu_to_be64(0xffffffff00000000ull));
+  const __u32 hint = PW_BIT_OF(front->net, net) * PW_HINT_NET;
+  if (!(__u32)shorter) return hint;
+  return hint | PW_BIT_OF(front->top, bpf_be64_to_cpu(hi) >> 48) * PW_HINT_TOP;
 }
 
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
-  return family == PW_FAMILY_IPV4 ? pw_v4_hint(bpf_ntohl(pw_mapped_v4(addr))) : pw_v6_hint(addr);
+  __u64 half[2];
+  if (family == PW_FAMILY_IPV4) {
+    const struct pw_front4 *front = pw_front4();
+    if (!front) return 0;
+    const __u32 host = bpf_ntohl(pw_mapped_v4(addr));
+    return pw_v4_seen(front, host) * PW_HINT_SINGLE | pw_v4_net(front, host);
+  }
+  const struct pw_front6 *front = pw_front6();
+  pw_copy_addr(half, addr);
+  if (!front) return 0;
+  return pw_v6_seen(front, half) * PW_HINT_SINGLE | pw_v6_net(front, half[0]);
 }
 
 /* The action in force for `addr`, and its entry. */

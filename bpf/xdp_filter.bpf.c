@@ -5,12 +5,13 @@
 #endif
 #include "capture.bpf.h"
 #include "judge.bpf.h"
+#include "quick.bpf.h"
 #include "tag.bpf.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-#ifndef PW_AFTER_PARSE /* benchmarks put another source in; see bench/sources.bpf.h */
-#define PW_AFTER_PARSE(pkt)
+#ifndef PW_BEFORE_PARSE /* benchmarks put another source in; see bench/sources.bpf.h */
+#define PW_BEFORE_PARSE(ctx)
 #endif
 
 /* The one way out: counts the packet and says what becomes of it. */
@@ -42,11 +43,15 @@ PW_INLINE int pw_leave_plain(const struct pw_run *run) {
 
 SEC("xdp.frags")
 int pw_xdp(struct xdp_md *ctx) {
-  struct pw_run run = {};
-  run.row = pw_counter_row();
+  PW_BEFORE_PARSE(ctx);
+#ifndef PW_NO_QUICK
+  const int action = pw_quick(ctx);
+  if (action != PW_QUICK_UNDECIDED) return action;
+#endif
+
+  struct pw_run run = {.row = pw_counter_row()};
   if (!run.row) return XDP_PASS;
   pw_parse(ctx, &run.pkt);
-  PW_AFTER_PARSE(&run.pkt);
   if (run.pkt.layer != PW_LAYER_NONE) {
     pw_recognise(&run);
     if (pw_is_plain(&run)) return pw_leave_plain(&run);

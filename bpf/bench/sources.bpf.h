@@ -19,13 +19,21 @@ struct {
 const volatile __u32 pw_bench_mask = 0; /* entries - 1; 0: the packet keeps its own source */
 __u32 pw_bench_next = 0;
 
-PW_INLINE void pw_bench_source(struct pw_packet *pkt) {
+PW_INLINE void pw_bench_source(struct xdp_md *ctx) {
   if (!pw_bench_mask) return;
   const __u32 index = pw_bench_next++ & pw_bench_mask;
   const struct pw_addr *source = bpf_map_lookup_elem(&pw_bench_sources, &index);
-  if (source) pw_copy_addr(&pkt->src, source);
+  struct ethhdr *eth = (void *)(long)ctx->data;
+  struct iphdr *v4 = (void *)(eth + 1);
+  struct ipv6hdr *v6 = (void *)(eth + 1);
+  if (!source || (void *)(v4 + 1) > PW_DATA_END(ctx)) return;
+  if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+    v4->saddr = pw_mapped_v4(source);
+  } else if ((void *)(v6 + 1) <= PW_DATA_END(ctx)) {
+    pw_copy_addr(&v6->saddr, source);
+  }
 }
 
-#define PW_AFTER_PARSE(pkt) pw_bench_source(pkt)
+#define PW_BEFORE_PARSE(ctx) pw_bench_source(ctx)
 
 #endif

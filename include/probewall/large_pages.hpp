@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <vector>
@@ -15,15 +15,27 @@ namespace probewall {
 
 inline constexpr std::size_t kLargePage = std::size_t{2} << 20;
 
-/// At least `bytes`, so that the kernel can put pages of 2 MiB under them; where it does not, a
-/// block like any other. Free with std::free().
-inline void* allocate_large(std::size_t bytes) {
-  const std::size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
-  void* const block = std::aligned_alloc(kLargePage, rounded);
-  if (block == nullptr) throw std::bad_alloc{};
-  static_cast<void>(::madvise(block, rounded, MADV_HUGEPAGE));  // a wish: no harm when refused
-  return block;
+constexpr std::size_t in_large_pages(std::size_t bytes) {
+  return (bytes + kLargePage - 1) / kLargePage * kLargePage;
 }
+
+/// At least `bytes`, zeroed, so that the kernel can put pages of 2 MiB under them; where it does
+/// not, ordinary ones. Only what is touched takes memory.
+inline void* allocate_large(std::size_t bytes) {
+  const std::size_t wanted = in_large_pages(bytes);
+  // One page more than wanted holds a boundary; what lies before and behind goes back.
+  void* const got = ::mmap(nullptr, wanted + kLargePage, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (got == MAP_FAILED) throw std::bad_alloc{};
+  auto* const start = static_cast<char*>(got);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(start) % kLargePage;
+  if (before > 0) ::munmap(start, before);
+  ::munmap(start + before + wanted, kLargePage - before);
+  static_cast<void>(::madvise(start + before, wanted, MADV_HUGEPAGE));  // a wish
+  return start + before;
+}
+
+inline void free_large(void* block, std::size_t bytes) { ::munmap(block, in_large_pages(bytes)); }
 
 /// For containers: blocks from one large page on are large, smaller ones come from operator new.
 template <typename T>
@@ -41,7 +53,7 @@ class LargePages {
   }
   void deallocate(T* block, std::size_t n) {
     if (!is_large(n)) return std::allocator<T>{}.deallocate(block, n);
-    std::free(block);
+    free_large(block, n * sizeof(T));
   }
   bool operator==(const LargePages&) const = default;
 
@@ -58,10 +70,11 @@ class PagedVector {
   PagedVector& operator=(const PagedVector&) = delete;
   ~PagedVector() {
     for (std::size_t i = 0; i < size_; ++i) std::destroy_at(&(*this)[i]);
-    for (T* chunk : chunks_) std::free(chunk);
+    for (T* chunk : chunks_) free_large(chunk, kLargePage);
   }
 
   std::size_t size() const { return size_; }
+  std::size_t bytes() const { return chunks_.size() * kLargePage; }
   T& operator[](std::size_t i) { return chunks_[i / kChunk][i % kChunk]; }
   const T& operator[](std::size_t i) const { return chunks_[i / kChunk][i % kChunk]; }
   T& emplace_back() {

@@ -154,6 +154,9 @@ void Table::enter_all() {
     enter("ours", ours_program_, v6);
     enter("reference", reference_->program(), v6);
   }
+  std::erase_if(contestants_, [&](const Contestant& c) {
+    return c.name.find(options_.only) == std::string::npos;
+  });
 }
 
 /// Puts the contestant's list and program behind the walker.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "bench/series.hpp"
@@ -15,6 +16,7 @@ struct KernelOptions {
   std::uint32_t repeat = 300000;
   std::uint32_t addresses = 1000000;  ///< of each family
   std::uint32_t prefixes = 100000;
+  std::string only{};  ///< part of the names wanted
 };
 
 /// Every program on every kind of source, in turns: a round runs each once. Errors name the

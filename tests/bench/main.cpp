@@ -62,6 +62,7 @@ int kernel(const Options& options) {
   wanted.repeat = options.number("repeat", wanted.repeat);
   wanted.addresses = options.number("addresses", wanted.addresses);
   wanted.prefixes = options.number("prefixes", wanted.prefixes);
+  wanted.only = options.text("only", "");
   return show(measure_kernel(wanted));
 }
 

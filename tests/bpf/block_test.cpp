@@ -296,7 +296,7 @@ TEST_F(BlockTableTwin, ReadOnlyHandleReadsAndCannotWrite) {
 TEST_F(BlockTableTwin, OpenWithoutPinsSaysWhich) {
   const auto table = BlockTable::open("/nonexistent", true);
   ASSERT_FALSE(table);
-  EXPECT_NE(table.error().message.find("/nonexistent/v1/pw_block_hints"), std::string::npos);
+  EXPECT_NE(table.error().message.find("/nonexistent/v1/pw_block_front4"), std::string::npos);
 }
 
 /// What the kernel did, in terms of the entry it must have seen.

@@ -51,6 +51,7 @@ KernelLab::KernelLab(const LabOptions& options) : objects_{std::make_unique<Obje
   }
   attach_to_lo();
   reopen_blocks();
+  reopen_allows();
 }
 
 void KernelLab::reopen_blocks() {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/allow_table.hpp"
 #include "dataplane/block_table.hpp"
 #include "probewall/abi/counters.h"
 #include "probewall/abi/maps.h"
@@ -71,6 +72,8 @@ class KernelLab {
   BlockTable& blocks() { return *blocks_; }
   /// Opens the block tables anew, as the next daemon does.
   void reopen_blocks();
+  AllowTable& allows() { return *allows_; }
+  void reopen_allows();
 
   /// Sum over CPUs of the lab's interface slot.
   pw_counters counters() const;
@@ -103,6 +106,7 @@ class KernelLab {
   std::string pin_directory_;
   std::unique_ptr<Objects> objects_;
   std::optional<BlockTable> blocks_;
+  std::optional<AllowTable> allows_;
   std::vector<std::uint32_t> ports_;  ///< set since the last reset
 };
 

@@ -45,6 +45,7 @@ void KernelLab::reset() {
     zero_array(map);
   for (const auto* map : {maps.pw_flows, maps.pw_sources, maps.pw_allow_lpm4, maps.pw_allow_lpm6})
     delete_all(bpf_map__fd(map));
+  reopen_allows();
   must(blocks_->flush().has_value(), "flush block tables");
   for (const auto number : std::exchange(ports_, {})) port(static_cast<std::uint16_t>(number), 0);
   ports_.clear();
@@ -78,18 +79,21 @@ void KernelLab::port(std::uint16_t number, std::uint8_t flags, std::uint8_t serv
        "write port");
 }
 
+void KernelLab::reopen_allows() {
+  const auto& maps = objects_->xdp->maps;
+  allows_.reset();
+  auto table = AllowTable::open(UniqueFd{dup(bpf_map__fd(maps.pw_allow_lpm4))},
+                                UniqueFd{dup(bpf_map__fd(maps.pw_allow_lpm6))},
+                                bpf_map__fd(maps.pw_allow_hints));
+  must(table.has_value(), table ? "" : table.error().message);
+  allows_ = std::move(*table);
+}
+
 void KernelLab::allow(const std::string& text, std::uint8_t scope) {
   const auto prefix = IpPrefix::parse(text).value();
   const pw_allow_entry entry{scope, PW_ALLOW_OPERATOR, {}};
-  pw_lpm_v6_key key{prefix.length, {}};  // begins like the IPv4 key
-  if (prefix.is_v4()) {
-    std::memcpy(key.addr, &prefix.address.bytes[12], 4);
-  } else {
-    std::memcpy(key.addr, prefix.address.bytes.data(), 16);
-  }
-  auto* map =
-      prefix.is_v4() ? objects_->xdp->maps.pw_allow_lpm4 : objects_->xdp->maps.pw_allow_lpm6;
-  must(bpf_map_update_elem(bpf_map__fd(map), &key, &entry, BPF_ANY) == 0, "write allow entry");
+  const auto written = allows_->put(prefix, entry);
+  must(written.has_value(), written ? "" : written.error().message);
 }
 
 void KernelLab::block(const std::string& text, std::uint8_t action, std::uint8_t origin,

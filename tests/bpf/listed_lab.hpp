@@ -2,6 +2,7 @@
 // The bench programs (bpf/bench) as tests need them: pins of their own, an idle interface each.
 #pragma once
 
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starting on what versions with plain hash and LPM block tables left behind.
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "dataplane/kernel_clock.hpp"
 #include "dataplane/lab.hpp"
+#include "dataplane/unique_fd.hpp"
 #include "support/reference_block_table.hpp"
 #include "xdp_reference.skel.h"
 
@@ -88,6 +90,23 @@ TEST(Migration, KeepsPlainTablesThatDoNotFit) {
   EXPECT_TRUE(fs::exists(lab.pin_directory() + "/v1/pw_block_lpm4"));
   const auto again = lab.start(lab.config());
   EXPECT_EQ(again->blocks().size(), left.size());
+}
+
+TEST(Migration, PrefiltersOfEarlierVersionsGoWhenTheirProgramsAreReplaced) {
+  const Lab lab;
+  fs::create_directories(lab.pin_directory() + "/v1");
+  const std::string former[] = {"pw_block_hints", "pw_block_near", "pw_block_far", "pw_block_short",
+                                "pw_block_shape"};
+  for (const auto& name : former) {
+    const UniqueFd map{bpf_map_create(BPF_MAP_TYPE_ARRAY, name.c_str(), 4, 8, 1, nullptr)};
+    ASSERT_EQ(bpf_obj_pin(map.get(), (lab.pin_directory() + "/v1/" + name).c_str()), 0);
+  }
+
+  const auto dataplane = lab.start(lab.config());
+
+  for (const auto& name : former) EXPECT_TRUE(fs::exists(lab.pin_directory() + "/v1/" + name));
+  dataplane->keep_resized_tables();
+  for (const auto& name : former) EXPECT_FALSE(fs::exists(lab.pin_directory() + "/v1/" + name));
 }
 
 }  // namespace

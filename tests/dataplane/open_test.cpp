@@ -11,6 +11,7 @@
 
 #include "dataplane/lab.hpp"
 #include "dataplane/unique_fd.hpp"
+#include "probewall/abi/block_table.h"
 
 namespace probewall {
 namespace {
@@ -155,7 +156,7 @@ TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
   const Lab lab;
   fs::create_directories(lab.pin_directory() + "/v1");
   const UniqueFd strange{bpf_map_create(BPF_MAP_TYPE_ARRAY, "strange", 4, 4, 1, nullptr)};
-  const std::string pin = lab.pin_directory() + "/v1/pw_block_hints";
+  const std::string pin = lab.pin_directory() + "/v1/pw_block_front4";
   ASSERT_EQ(bpf_obj_pin(strange.get(), pin.c_str()), 0);
 
   const auto opened = Dataplane::open(lab.config());
@@ -175,6 +176,63 @@ TEST(Tables, AllowEntriesOfBothFamiliesCanBePutAndRemovedTwice) {
     EXPECT_TRUE(dataplane->allow_remove(prefix)) << text;
     EXPECT_TRUE(dataplane->allow_remove(prefix)) << text;
   }
+}
+
+TEST(Tables, AllowEntriesPinnedWithoutTheirBitsGetThemAtTheNextStart) {
+  const Lab lab;
+  const auto prefix = *IpPrefix::parse("198.51.100.0/24");
+  {
+    const auto first = lab.start(lab.config());
+    ASSERT_TRUE(first->allow_put(prefix, {PW_ALLOW_ALL, PW_ALLOW_OPERATOR, {}}));
+  }
+  const std::string pin = lab.pin_directory() + "/v1/pw_allow_hints";
+  ASSERT_TRUE(fs::remove(pin));  // as versions without it left their pins
+
+  const auto second = lab.start(lab.config());
+
+  const UniqueFd bits{bpf_obj_get(pin.c_str())};
+  const std::uint32_t bit = PW_ALLOW_V4_BIT(0xc6336400u), index = bit / 64;
+  __u64 word = 0;
+  ASSERT_EQ(bpf_map_lookup_elem(bits.get(), &index, &word), 0);
+  EXPECT_EQ(word, 1ull << (bit % 64));
+}
+
+/// First and last LLM or decoy port, as the programs' shortest way has it; (1, 0): none.
+std::pair<std::uint32_t, std::uint32_t> port_range(const Lab& lab, const char* front) {
+  const UniqueFd fd{bpf_obj_get((lab.pin_directory() + "/v1/" + front).c_str())};
+  const auto six = std::string{front} == "pw_block_front6";
+  std::vector<char> value(six ? sizeof(pw_front6) : sizeof(pw_front4));
+  const std::uint32_t zero = 0;
+  EXPECT_EQ(bpf_map_lookup_elem(fd.get(), &zero, value.data()), 0);
+  pw_front_head head{};
+  std::memcpy(&head, value.data(), sizeof head);
+  if (head.port_first > 65535) return {1, 0};
+  return {head.port_first, 65535 - head.port_room};
+}
+
+TEST(Tables, PortRangeCoversLlmAndDecoyPortsAndFollowsThem) {
+  const Lab lab;
+  using Range = std::pair<std::uint32_t, std::uint32_t>;
+  {
+    const auto dataplane = lab.start(lab.config());
+    EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(11434, 11434));
+    Config wider = lab.config();
+    wider.decoy_ports = {80, 65535};
+    ASSERT_TRUE(dataplane->set_ports(wider));
+    EXPECT_EQ(port_range(lab, "pw_block_front6"), Range(80, 65535));
+    Config none = lab.config();
+    none.ports.clear();
+    none.decoy_ports.clear();
+    ASSERT_TRUE(dataplane->set_ports(none));
+    EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(1, 0));
+    ASSERT_TRUE(dataplane->set_ports(lab.config()));
+  }
+  ASSERT_TRUE(fs::remove(lab.pin_directory() + "/v1/pw_block_front4"));
+
+  const auto again = Dataplane::open(lab.config());  // ports are as pinned, before set_ports
+
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(11434, 11434));
 }
 
 TEST(Tables, EnforcingChangesThatSettingOnly) {

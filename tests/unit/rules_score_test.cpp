@@ -229,8 +229,8 @@ TEST(Trust, IsInTheReportOfItsSource) {
   }
 }
 
-TEST(Trust, IsSmallWhereTheServerNeverRefusedAnyone) {
-  EXPECT_EQ(bonus_after_hours(400, chat("m", "summarise this", 200, "any"), false), 30);
+TEST(Trust, IsNotEarnedWhereTheServerNeverRefusedAnyone) {
+  EXPECT_EQ(bonus_after_hours(400, chat("m", "summarise this", 200, "any"), false), 0);
 }
 
 TEST(Trust, CannotBeEarnedWithoutAKeyByFailuresOrBySlowProbing) {
@@ -244,11 +244,45 @@ TEST(Trust, CannotBeEarnedWithoutAKeyByFailuresOrBySlowProbing) {
 
 TEST(Trust, EndsAMonthAfterTheLastUse) {
   Judge judge{rules_from(kRules)};
+  judge.feed(at(0, chat("m", "x", 401)), "203.0.113.50");
   for (int h = 0; h < 4; ++h) judge.feed(at(1 + h * 3600.0, chat("m", "x", 200, "k")));
   EXPECT_EQ(judge.feed(at(29 * 86400.0, get("/x"))).threshold_bonus, 30);
   EXPECT_EQ(judge.feed(at(31 * 86400.0, get("/x"))).threshold_bonus, 0);
   EXPECT_EQ(judge.feed(at(31 * 86400.0 + 1, chat("m", "x", 200, "k"))).threshold_bonus, 0)
       << "begins anew";
+}
+
+TEST(Trust, CountsForWhatIsFoundInTheSameRequest) {
+  Judge judge{
+      rules_from("rules:\n"
+                 "  - {id: a, aims: [data-or-action], score: 60, when: {path: /a}}\n"
+                 "  - {id: b, aims: [data-or-action], score: 60, when: {path: /b}}\n")};
+  judge.feed(at(0, chat("m", "x", 401)), "203.0.113.50");
+  for (int h = 0; h < 20; ++h) judge.feed(at(1 + h * 3600.0, chat("m", "x", 200, "k")));
+  judge.feed(key("k", get("/a")));
+  EXPECT_EQ(judge.feed(key("k", get("/b"))).threshold_bonus, 100);
+  EXPECT_TRUE(judge.decisions.empty()) << "120 points are not 200";
+}
+
+TEST(Keys, CountOnceAServerThatRefusesStrangersHasLetThemIn) {
+  const auto rules = rules_from(
+      "rules:\n  - {id: new, aims: [open-access], score: 1, max: 9, when: {auth: unaccepted}}\n"
+      "  - {id: sent, aims: [open-access], score: 1, max: 9, when: {auth: bearer}}\n"
+      "  - {id: bare, aims: [open-access], score: 1, max: 9, when: {auth: none}}\n");
+  const auto fired = [](Judge& judge, const Step& step) {
+    std::string ids;
+    for (const Detection& d : judge.feed(step).detections) ids += std::string{d.rule} + " ";
+    return ids;
+  };
+  Judge judge{rules};
+  EXPECT_EQ(fired(judge, chat("m", "x", 200)), "new bare ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-1")), "new sent ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-1")), "new sent ") << "an open server lets any in";
+  EXPECT_EQ(fired(judge, chat("m", "x", 401)), "new bare ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-1")), "new sent ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-1")), "sent ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 401, "sk-2")), "new sent ");
+  EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-2")), "new sent ") << "refused so far";
 }
 
 TEST(Score, ARateLimitRuleSaysSo) {

@@ -8,8 +8,7 @@
 namespace probewall {
 namespace {
 
-constexpr __u64 kAllPrefix = 0x5555555555555555;  // PW_V4_PREFIX in each of a word's 32 places
-constexpr std::uint32_t kPlaces = 32;
+constexpr std::uint32_t kPlaces = 64;  // /24s in a word
 
 void store(__u64& word, __u64 value) {
   std::atomic_ref(word).store(value, std::memory_order_release);
@@ -21,11 +20,10 @@ void set_bit(__u64* words, std::uint64_t bit, bool on) {
   store(word, on ? word | mask : word & ~mask);
 }
 
-/// The first 8 bytes as the kernel loads them; `bits` 32 clears the rest.
-std::uint64_t leading(const IpAddress& a, unsigned bits) {
+std::uint32_t net6_bit(const IpAddress& a) {
   std::uint64_t hi = 0;
-  std::memcpy(&hi, a.bytes.data(), bits / 8);
-  return hi;
+  std::memcpy(&hi, a.bytes.data(), 4);  // as the kernel loads them, the rest cleared
+  return static_cast<std::uint32_t>(PW_NET6_BIT(hi));
 }
 
 template <typename Map>
@@ -43,68 +41,64 @@ bool count_down(Map& counts, std::uint32_t key) {
 /// Number of /24s in a prefix of `length` (0..24).
 std::uint32_t width_of(unsigned length) { return 1u << (24 - length); }
 
-/// PW_V4_PREFIX in the places of word `word` that lie in [first, first + count), numbers of /24s.
-__u64 prefix_places(std::uint32_t word, std::uint32_t first, std::uint32_t count) {
+/// The places of word `word` that lie in [first, first + count), numbers of /24s.
+__u64 places_in(std::uint32_t word, std::uint32_t first, std::uint32_t count) {
   const std::uint64_t start = std::uint64_t{word} * kPlaces;
-  __u64 places = kAllPrefix;
-  if (first > start) places &= ~0ull << ((first - start) * 2);
+  __u64 places = ~0ull;
+  if (first > start) places &= ~0ull << (first - start);
   const std::uint64_t end = std::uint64_t{first} + count;
-  if (end < start + kPlaces) places &= (1ull << ((end - start) * 2)) - 1;
+  if (end < start + kPlaces) places &= (1ull << (end - start)) - 1;
   return places;
 }
 
 }  // namespace
 
-void BlockHints::reserve(std::size_t v4_singles, std::size_t v6_singles) {
-  v4_singles_.reserve(v4_singles);
-  near_.reserve(v6_singles);
-}
-
 void BlockHints::count_length(const IpPrefix& prefix, bool add) {
-  if (prefix.is_single()) return;
   auto& count = prefix.is_v4() ? v4_lengths_[prefix.length] : v6_lengths_[prefix.length];
   count += add ? 1 : -1;
-  auto& word =
-      prefix.is_v4() ? memory_.shape->v4_lengths : memory_.shape->v6_lengths[prefix.length / 64];
+  auto& word = (prefix.is_v4() ? memory_.v4->head : memory_.v6->head).lengths[prefix.length / 64];
   const __u64 bit = 1ull << (prefix.length % 64);
   store(word, count > 0 ? word | bit : word & ~bit);
 }
 
+void BlockHints::count_deep(const IpPrefix& prefix, bool add) {
+  std::array<std::uint64_t, 2> half{};  // as the kernel loads them
+  std::memcpy(half.data(), prefix.address.bytes.data(), sizeof half);
+  const auto bit = PW_DEEP_BIT(half[0], half[1], std::uint64_t{prefix.length});
+  auto& count = deep_[prefix.is_v4() ? 0 : 1][bit];
+  if (count == UINT8_MAX) return;
+  count = static_cast<std::uint8_t>(count + (add ? 1 : -1));
+  auto* const words = prefix.is_v4() ? memory_.v4->deep : memory_.v6->deep;
+  if (count == (add ? 1 : 0)) set_bit(words, bit, add);
+}
+
 /// One bit per /16: prefixes shorter than that take several.
-void BlockHints::add_v6_short(const IpPrefix& prefix, bool add) {
+void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   const std::uint32_t first = prefix.address.bytes[0] * 256u + prefix.address.bytes[1];
   const std::uint32_t count = prefix.length >= 16 ? 1 : 1u << (16 - prefix.length);
   for (std::uint32_t bit = first; bit < first + count; ++bit) {
-    if (add ? count_up(short_, bit) : count_down(short_, bit)) set_bit(memory_.top, bit, add);
+    if (add ? count_up(v6_top_, bit) : count_down(v6_top_, bit)) set_bit(memory_.v6->top, bit, add);
   }
 }
 
 void BlockHints::add(const IpPrefix& prefix) {
   count_length(prefix, true);
+  count_deep(prefix, true);
   if (prefix.is_v4()) return add_v4(prefix);
-  if (prefix.length >= 64) {
-    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64));
-    if (count_up(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, true);
-  } else if (prefix.length >= 32) {
-    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32));
-    if (count_up(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, true);
-  } else {
-    add_v6_short(prefix, true);
-  }
+  if (prefix.length < 32) return count_v6_top(prefix, true);
+  const auto bit = net6_bit(prefix.address);
+  if (count_up(v6_net_, bit)) set_bit(memory_.v6->net, bit, true);
 }
 
 void BlockHints::drop(const IpPrefix& prefix) {
   if (prefix.is_v4()) {
     drop_v4(prefix);
-  } else if (prefix.length >= 64) {
-    const auto bit = PW_V6_NEAR_BIT(leading(prefix.address, 64));
-    if (count_down(near_, static_cast<std::uint32_t>(bit))) set_bit(memory_.near, bit, false);
-  } else if (prefix.length >= 32) {
-    const auto bit = PW_V6_FAR_BIT(leading(prefix.address, 32));
-    if (count_down(far_, static_cast<std::uint32_t>(bit))) set_bit(memory_.far, bit, false);
-  } else {
-    add_v6_short(prefix, false);
+  } else if (prefix.length < 32) {
+    count_v6_top(prefix, false);
+  } else if (const auto bit = net6_bit(prefix.address); count_down(v6_net_, bit)) {
+    set_bit(memory_.v6->net, bit, false);
   }
+  count_deep(prefix, false);
   count_length(prefix, false);
 }
 
@@ -115,35 +109,26 @@ bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
   return false;
 }
 
-void BlockHints::set_v4(std::uint32_t net24, __u64 hint, bool on) {
-  auto& word = memory_.v4[net24 / kPlaces];
-  const __u64 bits = hint << (net24 % kPlaces * 2);
-  store(word, on ? word | bits : word & ~bits);
-}
+void BlockHints::set_v4(std::uint32_t net24, bool on) { set_bit(memory_.v4->net, net24, on); }
 
 void BlockHints::add_v4(const IpPrefix& prefix) {
   const std::uint32_t net24 = prefix.address.v4_host_order() >> 8;
-  if (prefix.is_single()) {
-    if (count_up(v4_singles_, net24)) set_v4(net24, PW_V4_SINGLE, true);
-  } else if (prefix.length > 24) {
-    if (count_up(v4_long_, net24)) set_v4(net24, PW_V4_PREFIX, true);
-  } else {
-    v4_wide_[prefix.length].insert(net24);
-    const std::uint32_t count = width_of(prefix.length);
-    for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
-      store(memory_.v4[w], memory_.v4[w] | prefix_places(w, net24, count));
-    }
+  if (prefix.length > 24) {
+    if (count_up(v4_long_, net24)) set_v4(net24, true);
+    return;
+  }
+  v4_wide_[prefix.length].insert(net24);
+  const std::uint32_t count = width_of(prefix.length);
+  for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
+    auto& word = memory_.v4->net[w];
+    store(word, word | places_in(w, net24, count));
   }
 }
 
 void BlockHints::drop_v4(const IpPrefix& prefix) {
   const std::uint32_t net24 = prefix.address.v4_host_order() >> 8;
-  if (prefix.is_single()) {
-    if (count_down(v4_singles_, net24)) set_v4(net24, PW_V4_SINGLE, false);
-  } else if (prefix.length > 24) {
-    if (count_down(v4_long_, net24) && !covered_v4(net24, 24)) {
-      set_v4(net24, PW_V4_PREFIX, false);
-    }
+  if (prefix.length > 24) {
+    if (count_down(v4_long_, net24) && !covered_v4(net24, 24)) set_v4(net24, false);
   } else {
     v4_wide_[prefix.length].erase(net24);
     drop_v4_wide(net24, prefix.length);
@@ -155,22 +140,23 @@ void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
   if (covered_v4(net24, length)) return;
   const std::uint32_t count = width_of(length);
   const std::uint32_t first = net24 / kPlaces, last = (net24 + count - 1) / kPlaces;
-  std::vector<__u64> words(memory_.v4 + first, memory_.v4 + last + 1);
-  for (std::uint32_t w = first; w <= last; ++w) words[w - first] &= ~prefix_places(w, net24, count);
+  auto* const net = memory_.v4->net;
+  std::vector<__u64> words(net + first, net + last + 1);
+  for (std::uint32_t w = first; w <= last; ++w) words[w - first] &= ~places_in(w, net24, count);
   for (unsigned l = length + 1; l <= 24; ++l) {
     for (auto it = v4_wide_[l].lower_bound(net24); it != v4_wide_[l].end() && *it < net24 + count;
          ++it) {
       for (std::uint32_t w = *it / kPlaces; w <= (*it + width_of(l) - 1) / kPlaces; ++w) {
-        words[w - first] |= prefix_places(w, *it, width_of(l));
+        words[w - first] |= places_in(w, *it, width_of(l));
       }
     }
   }
   for (auto it = v4_long_.lower_bound(net24); it != v4_long_.end() && it->first < net24 + count;
        ++it) {
-    words[it->first / kPlaces - first] |= __u64{PW_V4_PREFIX} << (it->first % kPlaces * 2);
+    words[it->first / kPlaces - first] |= 1ull << (it->first % kPlaces);
   }
   for (std::uint32_t w = first; w <= last; ++w) {
-    if (memory_.v4[w] != words[w - first]) store(memory_.v4[w], words[w - first]);
+    if (net[w] != words[w - first]) store(net[w], words[w - first]);
   }
 }
 

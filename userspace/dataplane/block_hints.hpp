@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prefilter bits of the block tables, with the counts that tell when a bit may go. The counts
-// live in user space only and are rebuilt from the tables at start.
+// The prefilter bits of prefixes, with the counts that tell when a bit may go. The counts live in
+// user space only and are rebuilt from the table at start.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "probewall/abi/block_table.h"
 #include "probewall/ip.hpp"
@@ -16,20 +17,16 @@ namespace probewall {
 
 /// Where the bits lie; mapped memory, not owned.
 struct HintMemory {
-  __u64* v4 = nullptr;    ///< PW_V4_HINT_WORDS
-  __u64* near = nullptr;  ///< PW_V6_NEAR_BITS / 64
-  __u64* far = nullptr;   ///< PW_V6_FAR_BITS / 64
-  __u64* top = nullptr;   ///< PW_V6_SHORT_BITS / 64
-  pw_block_shape* shape = nullptr;
+  pw_front4* v4 = nullptr;
+  pw_front6* v6 = nullptr;
 };
 
 class BlockHints {
  public:
   explicit BlockHints(const HintMemory& memory) : memory_(memory) {}
 
-  /// Room for that many entries, so that counting a full table does not rehash.
-  void reserve(std::size_t v4_singles, std::size_t v6_singles);
-  /// Call after the entry was written / removed; once per entry that comes or goes. Costs
+  /// Call after the prefix, no single address, was written / removed; once per one that comes or
+  /// goes. Costs
   /// microseconds, for IPv4 prefixes shorter than /8 up to milliseconds.
   void add(const IpPrefix& prefix);
   void drop(const IpPrefix& prefix);
@@ -38,19 +35,22 @@ class BlockHints {
 
  private:
   void count_length(const IpPrefix& prefix, bool add);
+  void count_deep(const IpPrefix& prefix, bool add);
   void add_v4(const IpPrefix& prefix);
   void drop_v4(const IpPrefix& prefix);
   void drop_v4_wide(std::uint32_t net24, unsigned length);
   /// Does a prefix of at most `length` (0..24) bits other than itself cover this /24?
   bool covered_v4(std::uint32_t net24, unsigned length) const;
-  void set_v4(std::uint32_t net24, __u64 hint, bool on);
-  void add_v6_short(const IpPrefix& prefix, bool add);
+  void set_v4(std::uint32_t net24, bool on);
+  void count_v6_top(const IpPrefix& prefix, bool add);
 
   HintMemory memory_;
-  boost::unordered_flat_map<std::uint32_t, std::uint32_t> v4_singles_;  ///< by address >> 8
-  std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< likewise: prefixes /25 to /31
+  std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< by address >> 8: prefixes /25 to /31
   std::array<std::set<std::uint32_t>, 25> v4_wide_;  ///< by length 0..24: network >> 8
-  boost::unordered_flat_map<std::uint32_t, std::uint32_t> near_, far_, short_;  ///< by bit
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> v6_net_, v6_top_;  ///< by bit
+  /// By bit and family. A count at its end stays until the next start.
+  std::array<std::vector<std::uint8_t>, 2> deep_{std::vector<std::uint8_t>(1u << PW_DEEP_LOG2),
+                                                 std::vector<std::uint8_t>(1u << PW_DEEP_LOG2)};
   std::array<std::uint32_t, 33> v4_lengths_{};
   std::array<std::uint32_t, 129> v6_lengths_{};
 };

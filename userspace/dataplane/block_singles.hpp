@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/block_seen.hpp"
 #include "dataplane/block_slots.hpp"
 #include "dataplane/mapped_map.hpp"
 #include "probewall/result.hpp"
@@ -25,6 +26,13 @@ class SpillStore {
   virtual void remove(const IpAddress& address) = 0;
 };
 
+/// The family's part of the prefilter; mapped memory, not owned.
+struct SingleFront {
+  pw_front_head* head = nullptr;
+  __u64* seen = nullptr;
+  std::size_t words = 0;
+};
+
 /// `S`: V4Slots or V6Slots.
 template <typename S>
 class SingleTable {
@@ -33,10 +41,10 @@ class SingleTable {
   using Bucket = typename S::Bucket;
 
   /// Takes over the table that `outer` (an ARRAY_OF_MAPS, not owned) holds; makes a small one
-  /// where there is none, unless `read_only`. `seed` is used for tables made from now on.
-  static Result<SingleTable> open(int outer, const char* name, std::uint64_t seed, bool read_only,
-                                  SpillStore& spill) {
-    SingleTable out{outer, name, seed, spill};
+  /// where there is none, unless `read_only`. A writer calls `set_front` when all is known.
+  static Result<SingleTable> open(int outer, const char* name, const SingleFront& front,
+                                  bool read_only, SpillStore& spill) {
+    SingleTable out{outer, name, front, spill};
     std::uint32_t id = 0;
     const std::uint32_t zero = 0;
     if (bpf_map_lookup_elem(outer, &zero, &id) == 0) {
@@ -46,6 +54,7 @@ class SingleTable {
       if (!lines) return tl::unexpected(lines.error());
       out.table_ = Table{std::move(*lines)};
       out.for_each_in_buckets([&](const Key&, const SlotEntry&) { ++out.in_buckets_; });
+      if (!read_only) out.stamp();
       return out;
     }
     if (errno != ENOENT) return fail(errno, std::string{"read "} + name);
@@ -61,6 +70,24 @@ class SingleTable {
       spilled_[key] = SlotEntry::from(entry);
     } else if (!read_only) {
       spill_->remove(S::address_of(key));
+    }
+  }
+
+  /// Makes the prefilter say what the table holds, whatever a killed writer, or a version with
+  /// another prefilter, left: readers never miss an entry on the way.
+  void set_front() {
+    if (front_.head->seed != table_.header().seed) {
+      // No reader goes by this front yet: with one, the table was made with its seed.
+      store_word<__u32>(front_.head->log2, 0);
+      store_word<__u64>(front_.head->seed, table_.header().seed);
+    }
+    SeenBits seen = counted(table_);
+    const bool moved = front_.head->shift != seen.shift();
+    point_front(table_.log2(), seen);
+    if (moved && !wait_for_readers()) {  // no memory: bits that nobody needs stay for now
+      seen_ = std::move(seen);
+    } else {
+      settle_front(std::move(seen));
     }
   }
 
@@ -89,7 +116,8 @@ class SingleTable {
     }
     if (in_buckets_ + 1 > limit(table_.buckets()) && table_.log2() < kMaxLog2) {
       // Without memory for a larger table the one there is goes on: it fills up further.
-      const auto grown = replace(table_.log2() + (table_.log2() < kQuickLog2 ? 2 : 1));
+      const unsigned log2 = table_.log2();
+      const auto grown = replace(log2 < kQuickLog2 ? std::min(log2 + 2, kQuickLog2) : log2 + 1);
       if (!grown && grown.error().errno_value != ENOMEM) return tl::unexpected(grown.error());
     }
     if (!insert(table_, key, entry)) {
@@ -97,6 +125,7 @@ class SingleTable {
     } else {
       ++in_buckets_;
     }
+    seen_.add(S::seen_hash(key), front_.seen);
     return true;
   }
 
@@ -105,11 +134,13 @@ class SingleTable {
       S::set_state(table_.bucket(at->bucket), at->slot, 0);
       resting_.insert(place_number(*at));
       --in_buckets_;
-      if (resting_.size() >= kMaxResting) wait_for_readers();
+      seen_.drop(S::seen_hash(key), front_.seen);
+      if (resting_.size() >= kMaxResting) (void)wait_for_readers();
       return true;
     }
     if (spilled_.erase(key) == 0) return false;
     spill_->remove(S::address_of(key));
+    seen_.drop(S::seen_hash(key), front_.seen);
     return true;
   }
 
@@ -133,11 +164,14 @@ class SingleTable {
   }
 
  private:
-  static constexpr unsigned kMinLog2 = 8, kQuickLog2 = 14, kMaxLog2 = 26;
+  static constexpr unsigned kMinLog2 = 8, kQuickLog2 = 18, kMaxLog2 = 26;
   static constexpr std::size_t kMaxResting = 4096;
 
   /// How full: above, too many addresses find both buckets full (0.1 % do at 5/8).
   static std::uint64_t limit(std::uint64_t buckets) { return buckets * S::kSlots * 5 / 8; }
+
+  static_assert(S::kSlots < S::kHandleStride && 16 % S::kHandleStride == 0,
+                "a line of handles read as a bucket must say that it is of no table");
 
   struct Place {
     std::uint32_t bucket;
@@ -168,8 +202,44 @@ class SingleTable {
     }
   };
 
-  SingleTable(int outer, const char* name, std::uint64_t seed, SpillStore& spill)
-      : outer_(outer), name_(name), seed_(seed), spill_(&spill) {}
+  SingleTable(int outer, const char* name, const SingleFront& front, SpillStore& spill)
+      : outer_(outer), name_(name), front_(front), spill_(&spill) {}
+
+  /// Every bucket says how large its table is.
+  void stamp() const {
+    const auto log2 = table_.log2();
+    for (std::uint64_t i = 0; i < table_.buckets(); ++i)
+      stamp(table_.bucket(static_cast<std::uint32_t>(i)), log2);
+  }
+  static void stamp(Bucket& bucket, unsigned log2) {
+    using Meta = decltype(bucket.meta);
+    const Meta stamped = (bucket.meta & ~(Meta{63} << S::kLog2At)) | static_cast<Meta>(log2)
+                                                                         << S::kLog2At;
+    if (bucket.meta != stamped) store_word<Meta>(bucket.meta, stamped);
+  }
+
+  /// The prefilter bits of what `table` and the spill hold.
+  SeenBits counted(const Table& table) const {
+    SeenBits out{std::min(std::max(table.log2() + S::kSeenLog2, 6u), S::kSeenLog2Max)};
+    for_each([&](const Key& k, const SlotEntry&) {
+      out.count(S::seen_hash(k));
+      return true;
+    });
+    return out;
+  }
+
+  /// Readers go by 2^log2 buckets and by `seen` from now on. Those that read the head before still
+  /// find their bits, and the buckets tell them when the table is another.
+  void point_front(unsigned log2, const SeenBits& seen) {
+    seen.publish(front_.seen, front_.words, true);
+    store_word<__u32>(front_.head->shift, seen.shift());
+    store_word<__u32>(front_.head->log2, log2);
+  }
+  /// To be called once no reader goes by an earlier head.
+  void settle_front(SeenBits seen) {
+    seen.publish(front_.seen, front_.words, false);
+    seen_ = std::move(seen);
+  }
 
   static std::uint64_t place_number(const Place& at) {
     return std::uint64_t{at.bucket} * S::kSlots + at.slot;
@@ -254,7 +324,9 @@ class SingleTable {
     if (!lines) return tl::unexpected(lines.error());
     Table next{std::move(*lines)};
     next.header().mask = buckets - 1;
-    next.header().seed = seed_;
+    next.header().seed = front_.head->seed;
+    for (std::uint64_t i = 0; i < buckets; ++i)
+      stamp(next.bucket(static_cast<std::uint32_t>(i)), log2);
     std::uint64_t moved = 0;
     Result<void> spilled{};
     for_each_in_buckets([&](const Key& k, const SlotEntry& e) {
@@ -269,7 +341,13 @@ class SingleTable {
     for (const auto& [k, e] : spilled_) {
       if (insert(next, k, e)) rescued.push_back(k);
     }
-    if (auto put = put_in_place(fd.get()); !put) return put;
+    SeenBits seen = counted(next);
+    point_front(log2, seen);
+    if (auto put = put_in_place(fd.get()); !put) {
+      if (table_.buckets() > 0) point_front(table_.log2(), seen_);
+      return put;
+    }
+    settle_front(std::move(seen));
     table_ = std::move(next);
     in_buckets_ = moved + rescued.size();
     for (const auto& k : rescued) {
@@ -291,17 +369,18 @@ class SingleTable {
   }
 
   /// Slots emptied so far may then take other addresses.
-  void wait_for_readers() {
+  bool wait_for_readers() {
     std::uint32_t id = 0;
     const std::uint32_t zero = 0;
-    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return;
+    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return false;
     const UniqueFd same{bpf_map_get_fd_by_id(id)};
-    if (same) (void)put_in_place(same.get());
+    return same && put_in_place(same.get()).has_value();
   }
 
   int outer_;
   const char* name_;
-  std::uint64_t seed_;
+  SingleFront front_;
+  SeenBits seen_;
   SpillStore* spill_;
   Table table_;
   std::uint64_t in_buckets_ = 0;

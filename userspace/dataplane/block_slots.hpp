@@ -55,11 +55,15 @@ struct V4Slots {
   static constexpr unsigned kSlots = PW_V4_SLOTS;
   static constexpr unsigned kHandleStride = PW_V4_HANDLE_STRIDE;
   static constexpr __u64 kOverflowed = PW_V4_OVERFLOWED;
+  static constexpr unsigned kLog2At = PW_V4_LOG2_AT;
   static constexpr std::uint8_t kLength = 32;
+  /// Prefilter bits for each bucket (4.4 addresses in a full table, 2.2 after it doubled).
+  static constexpr unsigned kSeenLog2 = 5, kSeenLog2Max = PW_SEEN4_LOG2_MAX;
 
   static Key key_of(const IpAddress& a) { return a.v4_host_order(); }
   static IpAddress address_of(Key k) { return IpAddress::from_v4(k); }
   static std::uint64_t hash(Key k, std::uint64_t seed) { return pw_block_mix(k, seed); }
+  static std::uint64_t seen_hash(Key k) { return PW_SEEN4_HASH(std::uint64_t{k}); }
   static Key key_at(const Bucket& b, unsigned s) { return static_cast<Key>(b.word[s] >> 32); }
   static std::uint32_t state_at(const Bucket& b, unsigned s) {
     return static_cast<std::uint32_t>(load_word(b.word[s]));
@@ -81,7 +85,9 @@ struct V6Slots {
   static constexpr unsigned kSlots = PW_V6_SLOTS;
   static constexpr unsigned kHandleStride = PW_V6_HANDLE_STRIDE;
   static constexpr __u32 kOverflowed = PW_V6_OVERFLOWED;
+  static constexpr unsigned kLog2At = PW_V6_LOG2_AT;
   static constexpr std::uint8_t kLength = 128;
+  static constexpr unsigned kSeenLog2 = 3, kSeenLog2Max = PW_SEEN6_LOG2_MAX;
 
   static Key key_of(const IpAddress& a) {
     Key k;
@@ -96,6 +102,7 @@ struct V6Slots {
   static std::uint64_t hash(const Key& k, std::uint64_t seed) {
     return pw_block_mix(k.half[1] ^ pw_block_mix(k.half[0], seed), seed);
   }
+  static std::uint64_t seen_hash(const Key& k) { return PW_SEEN6_HASH(k.half[0], k.half[1]); }
   static Key key_at(const Bucket& b, unsigned s) { return {{b.addr[s][0], b.addr[s][1]}}; }
   static std::uint32_t state_at(const Bucket& b, unsigned s) { return load_word(b.state[s]); }
   static void fill(Bucket& b, unsigned s, const Key& k, std::uint32_t state) {

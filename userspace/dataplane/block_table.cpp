@@ -42,8 +42,8 @@ tl::unexpected<Error> full(const IpPrefix& prefix, std::uint32_t limit, const ch
 }  // namespace
 
 struct BlockTable::State {
-  MappedMap<__u64> v4_hints, near, far, top;
-  MappedMap<pw_block_shape> shape;
+  MappedMap<pw_front4> front4;
+  MappedMap<pw_front6> front6;
   UniqueFd outer4, outer6;
   std::optional<PrefixHash> prefixes;
   std::optional<SingleTable<V4Slots>> v4;
@@ -60,9 +60,6 @@ struct BlockTable::State {
   template <typename Visit>
   Result<void> walk(Visit visit) const;
 
-  HintMemory hint_memory() const {
-    return {v4_hints.get(), near.get(), far.get(), top.get(), shape.get()};
-  }
   std::uint64_t& count_of(const IpPrefix& p) {
     return prefix_count[p.is_v4() ? PW_FAMILY_IPV4 : PW_FAMILY_IPV6];
   }
@@ -97,11 +94,8 @@ Result<void> BlockTable::State::open_maps(const std::string& directory) {
   };
   UniqueFd prefix_map;
   for (const auto& result :
-       {take(v4_hints, map_pinned<__u64>(directory, "pw_block_hints", read_only)),
-        take(near, map_pinned<__u64>(directory, "pw_block_near", read_only)),
-        take(far, map_pinned<__u64>(directory, "pw_block_far", read_only)),
-        take(top, map_pinned<__u64>(directory, "pw_block_short", read_only)),
-        take(shape, map_pinned<pw_block_shape>(directory, "pw_block_shape", read_only)),
+       {take(front4, map_pinned<pw_front4>(directory, "pw_block_front4", read_only)),
+        take(front6, map_pinned<pw_front6>(directory, "pw_block_front6", read_only)),
         take(outer4, open_pinned(directory, "pw_block_ip4")),
         take(outer6, open_pinned(directory, "pw_block_ip6")),
         take(prefix_map, open_pinned(directory, "pw_block_prefix"))}) {
@@ -112,11 +106,15 @@ Result<void> BlockTable::State::open_maps(const std::string& directory) {
 }
 
 Result<void> BlockTable::State::open_singles() {
-  const auto seed = shape.get()->hash_seed;
-  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", seed, read_only, *prefixes);
+  const auto front_of = [](auto* front) {
+    return SingleFront{&front->head, front->seen, std::size(front->seen)};
+  };
+  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", front_of(front4.get()),
+                                        read_only, *prefixes);
   if (!ip4) return tl::unexpected(ip4.error());
   v4.emplace(std::move(*ip4));
-  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", seed, read_only, *prefixes);
+  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", front_of(front6.get()),
+                                        read_only, *prefixes);
   if (!ip6) return tl::unexpected(ip6.error());
   v6.emplace(std::move(*ip6));
   std::vector<BlockRecord> spilled;
@@ -140,33 +138,32 @@ Result<void> BlockTable::State::open_singles() {
 }
 
 /// Counts what the tables hold, so that the prefilter's bits can be taken back one day. Built aside
-/// and then stored word by word: that sets the bits a writer that died between slot and bit did not
-/// get to, and clears those it left behind, without a moment in which a valid one is missing.
+/// and then stored word by word: that sets the bits a writer that died between entry and bit did
+/// not get to, and clears those it left behind, without a moment in which a valid one is missing.
 Result<void> BlockTable::State::index() {
-  std::vector<__u64> own_v4(v4_hints.entries()), own_near(near.entries()), own_far(far.entries());
-  std::vector<__u64> own_top(top.entries());
-  pw_block_shape own{};
-  hints.emplace(HintMemory{own_v4.data(), own_near.data(), own_far.data(), own_top.data(), &own});
-  hints->reserve(v4->size(), v6->size());
-  auto walked = walk([&](const IpPrefix& p, const pw_block_entry&) {
-    hints->add(p);
+  v4->set_front();
+  v6->set_front();
+  const auto own4 = std::make_unique<pw_front4>();
+  const auto own6 = std::make_unique<pw_front6>();
+  hints.emplace(HintMemory{own4.get(), own6.get()});
+  auto walked = prefixes->walk([&](const IpPrefix& p, const pw_block_entry&) {
+    if (!p.is_single()) hints->add(p);
     return true;
   });
   if (!walked) return walked;
-  const auto publish = [](const std::vector<__u64>& from, __u64* to) {
-    for (std::size_t i = 0; i < from.size(); ++i) {
+  const auto publish = [](const auto& from, auto& to) {
+    for (std::size_t i = 0; i < std::size(from); ++i) {
       if (to[i] != from[i]) store_word(to[i], from[i]);
     }
   };
-  auto* s = shape.get();
-  store_word(s->v4_lengths, own.v4_lengths);
-  store_word(s->v6_lengths[0], own.v6_lengths[0]);
-  store_word(s->v6_lengths[1], own.v6_lengths[1]);
-  publish(own_v4, v4_hints.get());
-  publish(own_near, near.get());
-  publish(own_far, far.get());
-  publish(own_top, top.get());
-  hints->move_to(hint_memory());
+  publish(own4->head.lengths, front4.get()->head.lengths);
+  publish(own6->head.lengths, front6.get()->head.lengths);
+  publish(own4->deep, front4.get()->deep);
+  publish(own6->deep, front6.get()->deep);
+  publish(own4->net, front4.get()->net);
+  publish(own6->net, front6.get()->net);
+  publish(own6->top, front6.get()->top);
+  hints->move_to({front4.get(), front6.get()});
   if (auto fits = v4->fit(); !fits) return fits;
   return v6->fit();
 }
@@ -206,10 +203,10 @@ Result<BlockTable> BlockTable::open(const std::string& pin_directory, bool read_
   if (auto opened = state->open_maps(pin_directory); !opened) {
     return tl::unexpected(opened.error());
   }
-  auto* shape = state->shape.get();
-  if (!read_only && shape->hash_seed == 0 &&
-      getrandom(&shape->hash_seed, sizeof shape->hash_seed, 0) < 0) {
-    return fail(errno, "draw the block tables' hash seed");
+  for (auto* head : {&state->front4.get()->head, &state->front6.get()->head}) {
+    if (!read_only && head->seed == 0 && getrandom(&head->seed, sizeof head->seed, 0) < 0) {
+      return fail(errno, "draw the block tables' hash seed");
+    }
   }
   if (auto opened = state->open_singles(); !opened) return tl::unexpected(opened.error());
   if (read_only) return BlockTable{std::move(state)};
@@ -229,7 +226,6 @@ Result<void> BlockTable::put(const IpPrefix& prefix, const pw_block_entry& entry
     }
     const auto added = state_->put_single(prefix, entry);
     if (!added) return tl::unexpected(added.error());
-    if (*added) state_->hints->add(prefix);
     return {};
   }
   const bool room = state_->count_of(prefix) < limits.prefixes;
@@ -247,7 +243,7 @@ Result<void> BlockTable::put(const IpPrefix& prefix, const pw_block_entry& entry
 Result<bool> BlockTable::remove(const IpPrefix& prefix) {
   if (state_->read_only) return fail(EPERM, "write a block table opened for reading");
   auto removed = state_->remove_entry(prefix);
-  if (removed && *removed) state_->hints->drop(prefix);
+  if (removed && *removed && !prefix.is_single()) state_->hints->drop(prefix);
   return removed;
 }
 
@@ -257,13 +253,13 @@ Result<std::optional<pw_block_entry>> BlockTable::get(const IpPrefix& prefix) co
 
 Result<std::optional<BlockRecord>> BlockTable::match(const IpAddress& address,
                                                      std::uint32_t now_s) const {
-  const auto* shape = state_->shape.get();
+  const auto& head = address.is_v4() ? state_->front4.get()->head : state_->front6.get()->head;
+  const unsigned width = address.is_v4() ? 32 : 128;
   const auto in_use = [&](unsigned length) {
-    if (address.is_v4()) return length == 32 || ((shape->v4_lengths >> length) & 1) != 0;
-    return length == 128 || ((shape->v6_lengths[length / 64] >> (length % 64)) & 1) != 0;
+    return length == width || ((head.lengths[length / 64] >> (length % 64)) & 1) != 0;
   };
   std::optional<BlockRecord> best;
-  for (int length = address.is_v4() ? 32 : 128; length >= 0; --length) {
+  for (int length = static_cast<int>(width); length >= 0; --length) {
     if (!in_use(static_cast<unsigned>(length))) continue;
     const auto prefix = IpPrefix::of(address, static_cast<unsigned>(length));
     const auto entry = state_->exact(prefix);
@@ -316,6 +312,14 @@ Result<std::uint64_t> BlockTable::flush() {
   if (auto fits = state_->v4->fit(); !fits) return tl::unexpected(fits.error());
   if (auto fits = state_->v6->fit(); !fits) return tl::unexpected(fits.error());
   return count;
+}
+
+void BlockTable::set_port_range(std::uint32_t first, std::uint32_t last) {
+  const bool any = first <= last;
+  for (auto* head : {&state_->front4.get()->head, &state_->front6.get()->head}) {
+    store_word<__u32>(head->port_first, any ? first : 65536);
+    store_word<__u32>(head->port_room, any ? 65535 - last : 0);
+  }
 }
 
 std::uint64_t BlockTable::size() const {

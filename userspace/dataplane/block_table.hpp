@@ -57,6 +57,9 @@ class BlockTable {
   Result<std::uint64_t> sweep(std::uint32_t now_s,
                               const std::function<void(const BlockRecord&)>& removed);
   Result<std::uint64_t> flush();
+  /// LLM and decoy ports lie in [first, last], as the programs' shortest way wants to know; first >
+  /// last: there are none. Call with a range that covers old and new ports before ports change.
+  void set_port_range(std::uint32_t first, std::uint32_t last);
   /// Entries of both families.
   std::uint64_t size() const;
   /// Of these, single addresses that found no bucket.

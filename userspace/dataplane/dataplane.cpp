@@ -47,14 +47,19 @@ Result<void> Dataplane::State::keep_maps(const ObjectSet& objects) {
     const char* name;
     UniqueFd* fd;
   };
-  for (const auto& [name, fd] : {Wanted{"pw_settings", &settings}, Wanted{"pw_ports", &ports},
-                                 Wanted{"pw_allow_lpm4", &allow4}, Wanted{"pw_allow_lpm6", &allow6},
-                                 Wanted{"pw_flows", &flows}, Wanted{"pw_rings", &rings_map},
-                                 Wanted{"pw_skip", &skip}, Wanted{"pw_counters", &counters},
-                                 Wanted{"pw_need_wake", &need_wake}, Wanted{"pw_perf", &perf}}) {
+  UniqueFd allow4, allow6, allow_hints;
+  for (const auto& [name, fd] :
+       {Wanted{"pw_settings", &settings}, Wanted{"pw_ports", &ports},
+        Wanted{"pw_allow_lpm4", &allow4}, Wanted{"pw_allow_lpm6", &allow6},
+        Wanted{"pw_allow_hints", &allow_hints}, Wanted{"pw_flows", &flows},
+        Wanted{"pw_rings", &rings_map}, Wanted{"pw_skip", &skip}, Wanted{"pw_counters", &counters},
+        Wanted{"pw_need_wake", &need_wake}, Wanted{"pw_perf", &perf}}) {
     *fd = duplicate(objects.map_fd(name));
     if (!*fd) return fail(errno, std::string{"map "} + name + " of the BPF objects");
   }
+  auto opened = AllowTable::open(std::move(allow4), std::move(allow6), allow_hints.get());
+  if (!opened) return tl::unexpected(opened.error());
+  allow.emplace(std::move(*opened));
   worker.skip = skip.get();
   worker.counters = counters.get();
   return {};
@@ -111,6 +116,7 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
                                    {config.block.max_addresses, config.block.max_prefixes});
     if (!blocks) return tl::unexpected(blocks.error());
     state.blocks.emplace(std::move(*blocks));
+    if (auto ok = state.find_port_range(); !ok) return ok;
     if (auto ok = adopt_plain_tables(state.pins.path, *state.blocks); !ok) return ok;
     if (config.capture.transport == Transport::kPerf) {
       state.worker.perf_events = state.perf.get();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "dataplane/allow_table.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/identity.hpp"
 #include "dataplane/interface_info.hpp"
@@ -22,12 +23,16 @@ struct Dataplane::State {
   PinDirectory pins;
   std::optional<InterfaceSlots> slots;
   std::optional<BlockTable> blocks;
-  UniqueFd settings, ports, allow4, allow6, flows, rings_map, skip, counters, need_wake, perf;
+  std::optional<AllowTable> allow;
+  UniqueFd settings, ports, flows, rings_map, skip, counters, need_wake, perf;
   std::vector<UniqueFd> rings;
   WorkerDescriptors worker;
 
   Result<void> keep_maps(const ObjectSet& objects);
   Result<void> make_rings();
+  Result<void> write_ports(const std::vector<pw_port>& wanted);
+  /// As the pinned table has it, whoever wrote that.
+  Result<void> find_port_range();
   Result<void> attach_tc(const Interface& interface, const ObjectSet& objects,
                          const Identity& identity, bool& replaced, Undo& undo);
 };

@@ -2,6 +2,7 @@
 // The guard's reads and writes of the pinned tables (block tables: block_table.cpp).
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <numeric>
@@ -20,32 +21,59 @@ Result<T> read_single(int fd, const char* what) {
   return value;
 }
 
-struct AllowKey {
-  pw_lpm_v4_key v4{};
-  pw_lpm_v6_key v6{};
-};
-AllowKey allow_key(const IpPrefix& prefix) {
-  AllowKey key;
-  key.v4.prefix_len = key.v6.prefix_len = prefix.length;
-  std::memcpy(&key.v4.addr, prefix.address.bytes.data() + 12, 4);
-  std::memcpy(key.v6.addr, prefix.address.bytes.data(), 16);
-  return key;
-}
-
 constexpr std::uint32_t kPorts = 65536;
 
-/// Whole table in one call: a port that stays is never unset in between.
-Result<void> write_ports(int fd, const std::vector<pw_port>& ports) {
-  std::vector<std::uint32_t> keys(kPorts);
-  std::iota(keys.begin(), keys.end(), 0u);
-  __u32 count = kPorts;
-  if (bpf_map_update_batch(fd, keys.data(), ports.data(), &count, nullptr) != 0) {
-    return fail(errno, "write pw_ports");
+struct PortRange {
+  std::uint32_t first = kPorts, last = 0;
+};
+PortRange range_of(const std::vector<pw_port>& ports) {
+  PortRange range;
+  for (std::uint32_t i = 0; i < kPorts; ++i) {
+    if ((ports[i].flags & (PW_PORT_LLM | PW_PORT_DECOY)) == 0) continue;
+    range.first = std::min(range.first, i);
+    range.last = i;
   }
-  return {};
+  return range;
+}
+
+Result<std::vector<pw_port>> read_ports(int fd) {
+  std::vector<pw_port> ports(kPorts);
+  std::vector<std::uint32_t> keys(kPorts);
+  std::uint32_t next = 0;
+  __u32 count = kPorts;
+  // ENOENT: that was the end of the table.
+  if (bpf_map_lookup_batch(fd, nullptr, &next, keys.data(), ports.data(), &count, nullptr) != 0 &&
+      errno != ENOENT) {
+    return fail(errno, "read pw_ports");
+  }
+  return ports;
 }
 
 }  // namespace
+
+/// Whole table in one call: a port that stays is never unset in between.
+Result<void> Dataplane::State::write_ports(const std::vector<pw_port>& wanted) {
+  const auto now = read_ports(ports.get());
+  if (!now) return tl::unexpected(now.error());
+  const PortRange before = range_of(*now), after = range_of(wanted);
+  blocks->set_port_range(std::min(before.first, after.first), std::max(before.last, after.last));
+  std::vector<std::uint32_t> keys(kPorts);
+  std::iota(keys.begin(), keys.end(), 0u);
+  __u32 count = kPorts;
+  if (bpf_map_update_batch(ports.get(), keys.data(), wanted.data(), &count, nullptr) != 0) {
+    return fail(errno, "write pw_ports");
+  }
+  blocks->set_port_range(after.first, after.last);
+  return {};
+}
+
+Result<void> Dataplane::State::find_port_range() {
+  const auto now = read_ports(ports.get());
+  if (!now) return tl::unexpected(now.error());
+  const PortRange range = range_of(*now);
+  blocks->set_port_range(range.first, range.last);
+  return {};
+}
 
 Result<void> Dataplane::set_settings(const pw_settings& settings) {
   const std::uint32_t zero = 0;
@@ -78,62 +106,31 @@ Result<void> Dataplane::set_ports(const Config& config) {
     ports[port].service = PW_SERVICE_DECOY;
   }
   for (const auto port : config.ssh_ports) ports[port].flags |= PW_PORT_SSH;
-  return write_ports(state_->ports.get(), ports);
+  return state_->write_ports(ports);
 }
 
 Result<Dataplane::Policy> Dataplane::policy() const {
   const auto now = settings();
   if (!now) return tl::unexpected(now.error());
-  Policy policy{*now, std::vector<pw_port>(kPorts)};
-  std::vector<std::uint32_t> keys(kPorts);
-  std::uint32_t next = 0;
-  __u32 count = kPorts;
-  // ENOENT: that was the end of the table.
-  if (bpf_map_lookup_batch(state_->ports.get(), nullptr, &next, keys.data(), policy.ports.data(),
-                           &count, nullptr) != 0 &&
-      errno != ENOENT) {
-    return fail(errno, "read pw_ports");
-  }
-  return policy;
+  auto ports = read_ports(state_->ports.get());
+  if (!ports) return tl::unexpected(ports.error());
+  return Policy{*now, std::move(*ports)};
 }
 
 Result<void> Dataplane::restore(const Policy& policy) {
   if (auto done = set_settings(policy.settings); !done) return done;
-  return write_ports(state_->ports.get(), policy.ports);
+  return state_->write_ports(policy.ports);
 }
 
 BlockTable& Dataplane::blocks() { return *state_->blocks; }
 
 Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& entry) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_update_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6, &entry, BPF_ANY) != 0) {
-    return fail(errno, "allow " + prefix.to_string());
-  }
-  return {};
+  return state_->allow->put(prefix, entry);
 }
-
-std::uint32_t Dataplane::allow_capacity() const {
-  std::uint32_t room = 0;
-  for (const int fd : {state_->allow4.get(), state_->allow6.get()}) {
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) room += info.max_entries;
-  }
-  return room;
-}
-
 Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
-  const auto key = allow_key(prefix);
-  const bool v4 = prefix.is_v4();
-  if (bpf_map_delete_elem((v4 ? state_->allow4 : state_->allow6).get(),
-                          v4 ? static_cast<const void*>(&key.v4) : &key.v6) != 0 &&
-      errno != ENOENT) {
-    return fail(errno, "stop allowing " + prefix.to_string());
-  }
-  return {};
+  return state_->allow->remove(prefix);
 }
+std::uint32_t Dataplane::allow_capacity() const { return state_->allow->capacity(); }
 
 const WorkerDescriptors& Dataplane::worker_descriptors() const { return state_->worker; }
 

@@ -59,6 +59,11 @@ Result<void> copy_entries(int from, int to, const Shape& shape, const std::strin
 
 constexpr std::string_view kOldPin = "_old";
 
+/// Prefilters of earlier versions. Nothing in them is not in the tables too, so a start makes its
+/// own from those; their programs go on with these until they are replaced.
+constexpr const char* kFormerMaps[] = {"pw_block_hints", "pw_block_near", "pw_block_far",
+                                       "pw_block_short", "pw_block_shape"};
+
 std::vector<std::string> old_pins(const std::string& versioned_directory) {
   std::vector<std::string> out;
   std::error_code ec;
@@ -121,6 +126,7 @@ Result<void> migrate_pinned_map(const bpf_map* map) {
 
 void keep_migrated_maps(const std::string& versioned_directory) {
   for (const auto& path : old_pins(versioned_directory)) unlink(path.c_str());
+  for (const char* name : kFormerMaps) unlink((versioned_directory + "/" + name).c_str());
 }
 
 void undo_migrated_maps(const std::string& versioned_directory) {

@@ -16,7 +16,7 @@ namespace probewall {
 /// Entries that do not fit: Error, nothing changed.
 Result<void> migrate_pinned_map(const bpf_map* map);
 
-/// The programs use the new maps: the old ones go.
+/// The programs use the new maps: the old ones go, and those that no program of this version has.
 void keep_migrated_maps(const std::string& versioned_directory);
 /// The programs still use the old maps: they get their pins back, so that tools and the next start
 /// write what is in use.

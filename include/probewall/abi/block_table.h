@@ -2,9 +2,10 @@
 /* Memory layout of the block tables: written by the guard alone, mostly through mmap, read by XDP
  * and tc.
  *
- * A benign packet touches the prefilter only: for IPv4 two bits per /24 (4 MB), for IPv6 one bit
- * per hashed /64 and one per hashed /32. A set bit leads on to the bucket tables (single addresses)
- * or to one hash look-up per prefix length in use (everything else).
+ * A benign packet touches the prefilter only: one bit per hashed single address, as many bits as
+ * the table's size calls for, and, while any prefix is in use, one bit per /24 (IPv4) or per hashed
+ * /32 and per /16 (IPv6). A set bit leads on to the bucket tables (single addresses) or to one hash
+ * look-up per prefix length in use (everything else).
  *
  * A reader never takes one address's entry for another's, nor sees half of one: what decides
  * (action, expiry) is one aligned word, for IPv4 together with the address; a slot that was emptied
@@ -17,34 +18,54 @@
 
 /* ---- prefilter --------------------------------------------------------------------------- */
 
-enum pw_v4_hint { PW_V4_PREFIX = 1, PW_V4_SINGLE = 2 }; /* or-ed; 0: nothing in this /24 */
-#define PW_V4_HINT_WORDS (1u << 19) /* pw_block_hints: mmapable ARRAY of u64; 32 /24s a word */
-#define PW_V4_HINT_WORD(addr) ((addr) >> 13) /* addr: host order */
-#define PW_V4_HINT_SHIFT(addr) ((((addr) >> 8) & 31) * 2)
+enum pw_block_hint { PW_HINT_SINGLE = 1, PW_HINT_NET = 2, PW_HINT_TOP = 4 }; /* or-ed; 0: nothing */
 
-/* IPv6: mmapable ARRAYs of u64. pw_block_near and pw_block_far, one bit per hash value: of the
- * first 64 bits of single addresses and of prefixes of /64 and longer; of the first 32 bits of
- * prefixes /32 to /63. pw_block_short, one bit per /16: prefixes shorter than /32. `hi`: the
- * address's first 8 bytes as they lie in memory, for far with the last four cleared. The hashes
- * have no secret: who collides with a bit makes us look further, which is what a blocked source
- * costs anyway. */
-enum pw_v6_hint { PW_V6_NEAR = 1, PW_V6_FAR = 2, PW_V6_SHORT = 4 }; /* or-ed */
-#define PW_V6_NEAR_BITS (1u << 26)
-#define PW_V6_FAR_BITS (1u << 24)
-#define PW_V6_SHORT_BITS (1u << 16)
+/* pw_block_front4, pw_block_front6: mmapable ARRAY[1], all that a benign packet of the family needs
+ * behind one constant look-up. The hashes of single addresses and /32s have no secret: who collides
+ * with a bit makes us look further, which is what a blocked source costs anyway. */
+struct pw_front_head {
+  __u64 lengths[2]; /* bit n: some prefix /n is in pw_block_prefix */
+  __u64 seed;       /* of the family's bucket table; secret */
+  __u32 log2;       /* number of its buckets; a bucket of a table of another size says so */
+  __u32 shift;      /* 64 - log2 of the number of `seen` bits in use */
+  __u32 port_first; /* no smaller port is an LLM or decoy port */
+  __u32 port_room;  /* nor one of 65536 - port_room or more; both 0: nothing is known of ports */
+  __u64 pad[3];
+};
+PW_ASSERT_SIZE(struct pw_front_head, 64);
+
+#define PW_SEEN4_LOG2_MAX 23
+#define PW_SEEN6_LOG2_MAX 24
+#define PW_NET6_LOG2 23
+#define PW_DEEP_LOG2 22
+struct pw_front4 {
+  struct pw_front_head head;
+  __u64 net[1u << (24 - 6)];                 /* prefixes: by /24 */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];      /* prefixes: by PW_DEEP_BIT, asked behind `net` */
+  __u64 seen[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
+};
+struct pw_front6 {
+  struct pw_front_head head;
+  __u64 top[1u << (16 - 6)];           /* prefixes shorter than /32: by /16 */
+  __u64 net[1u << (PW_NET6_LOG2 - 6)]; /* the other prefixes: by PW_NET6_BIT */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];
+  __u64 seen[1u << (PW_SEEN6_LOG2_MAX - 6)];
+};
+/* Linux 6.1 takes map values up to 4 MB. */
+PW_ASSERT_SIZE(struct pw_front4, 64 + (2u << 20) + (512u << 10) + (1u << 20));
+PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (512u << 10) + (2u << 20));
+
 #define PW_BLOCK_ODD                                                           \
   0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
                          */
-#define PW_V6_NEAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 38) /* 64 - 26 */
-#define PW_V6_FAR_BIT(hi) (((hi)*PW_BLOCK_ODD) >> 40)  /* 64 - 24 */
-
-struct pw_block_shape { /* pw_block_shape: mmapable ARRAY[1] */
-  __u64 v4_lengths;     /* bit n: some IPv4 /n is in pw_block_prefix; n = 0..31 */
-  __u64 v6_lengths[2];  /* likewise, n = 0..127 */
-  __u64 hash_seed;      /* secret, drawn when the tables are made */
-  __u64 pad[4];
-};
-PW_ASSERT_SIZE(struct pw_block_shape, 64);
+#define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
+/* `hi`, `lo`: the address's halves as they lie in memory. */
+#define PW_SEEN6_HASH(hi, lo) ((((hi)*PW_BLOCK_ODD) ^ (lo)) * 0xbf58476d1ce4e5b9ull)
+/* A prefix by its halves, host bits zero, and its length in its own family. */
+#define PW_DEEP_BIT(hi, lo, length) \
+  ((((((hi)*PW_BLOCK_ODD) ^ (lo)) + (length)) * 0xbf58476d1ce4e5b9ull) >> (64 - PW_DEEP_LOG2))
+/* `hi` with its last four bytes cleared. */
+#define PW_NET6_BIT(hi) (((hi)*PW_BLOCK_ODD) >> (64 - PW_NET6_LOG2))
 
 /* ---- single addresses ---------------------------------------------------------------------- */
 
@@ -78,6 +99,7 @@ struct pw_v4_bucket {
 PW_ASSERT_SIZE(struct pw_v4_bucket, 64);
 #define PW_V4_WORD(addr, state) (((__u64)(addr) << 32) | (state))
 #define PW_V4_OVERFLOWED (1ull << 63) /* something that belongs here is further on */
+#define PW_V4_LOG2_AT 48              /* six bits of meta: log2 of the number of buckets */
 
 #define PW_V6_SLOTS 3u
 struct pw_v6_bucket {
@@ -87,9 +109,12 @@ struct pw_v6_bucket {
 };
 PW_ASSERT_SIZE(struct pw_v6_bucket, 64);
 #define PW_V6_OVERFLOWED (1u << 31)
+#define PW_V6_LOG2_AT 24
+#define PW_META_LOG2(meta, at) (((meta) >> (at)) & 63)
 
 /* Decision handles lie behind the buckets, for user space alone: bucket i's slot s at
- * handles[i * stride + s]. */
+ * handles[i * stride + s]. A line's last place is no slot's and stays 0: a packet that takes the
+ * line for a bucket, as the table was just replaced, finds that it is none. */
 #define PW_V4_HANDLE_STRIDE 8u
 #define PW_V6_HANDLE_STRIDE 4u
 

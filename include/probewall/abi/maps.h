@@ -82,6 +82,15 @@ struct pw_allow_entry {
 };
 PW_ASSERT_SIZE(struct pw_allow_entry, 4);
 
+/* pw_allow_hints: mmapable ARRAY of u64, one bit each. No bit set for an address: no allow entry
+ * covers it, so that most packets about to be dropped need no look into the tries. IPv4: one bit
+ * per /16. IPv6: one per /16 for prefixes shorter than /32, one per hashed /32 for the others. Set
+ * before an entry comes and cleared after it went; a start sets them right. */
+#define PW_ALLOW_V4_BIT(host) ((host) >> 16)
+#define PW_ALLOW_V6_SHORT_BIT(first) (0x10000u + ((first) >> 16)) /* first: 32 bits, host order */
+#define PW_ALLOW_V6_BIT(first) (0x20000u + (((first)*0x9e3779b1u) >> 16))
+#define PW_ALLOW_HINT_WORDS (0x30000u / 64)
+
 /* ---- ports ------------------------------------------------------------------------------- */
 
 enum pw_port_flag { PW_PORT_LLM = 1 << 0, PW_PORT_DECOY = 1 << 1, PW_PORT_SSH = 1 << 2 };

@@ -18,7 +18,17 @@ const std::vector<std::string> kRequestKeys{
     "body",        "fields", "model_hosted", "model_present", "prompt_length", "max_tokens",
     "messages",    "tools",  "flags",        "port",          "any",           "all",
     "not",         "address"};
-const std::vector<std::string> kAuthWords{"none", "bearer", "other"};
+/// What each word stands for, as bits of Auth.
+constexpr std::uint64_t auth_bits(std::initializer_list<Auth> kinds) {
+  std::uint64_t bits = 0;
+  for (const Auth kind : kinds) bits |= std::uint64_t{1} << static_cast<unsigned>(kind);
+  return bits;
+}
+const std::vector<std::string> kAuthWords{"none", "bearer", "other", "unaccepted"};
+constexpr std::uint64_t kAuthMasks[] = {
+    auth_bits({Auth::kNone}), auth_bits({Auth::kBearer, Auth::kNewBearer}),
+    auth_bits({Auth::kOther, Auth::kNewOther}),
+    auth_bits({Auth::kNone, Auth::kNewBearer, Auth::kNewOther})};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
 const std::vector<std::string> kFlagWords{
     "decoy",   "timed-out", "truncated",         "odd",       "cut-head", "expect-continue",
@@ -96,7 +106,7 @@ Condition Compiler::request_condition(const Reader& read, const std::string& key
   if (key == "product") {
     return mask_condition(read, Test::kProduct, value, "product", enum_words<Impl>());
   }
-  if (key == "auth") return mask_condition(read, Test::kAuth, value, "auth kind", kAuthWords);
+  if (key == "auth") return auth_condition(read, value);
   if (key == "flags") return mask_condition(read, Test::kFlag, value, "flag", kFlagWords);
   if (key == "model_hosted") {
     return mask_condition(read, Test::kModelHosted, value, "answer", kHostedWords);
@@ -190,6 +200,15 @@ Condition Compiler::mask_condition(const Reader& read, Test test, const YamlNode
   c.test = test;
   for (const YamlNode* word : read.words(value)) {
     c.mask |= std::uint64_t{1} << read.one_of(*word, what, known);
+  }
+  return c;
+}
+
+Condition Compiler::auth_condition(const Reader& read, const YamlNode& value) {
+  Condition c;
+  c.test = Test::kAuth;
+  for (const YamlNode* word : read.words(value)) {
+    c.mask |= kAuthMasks[read.one_of(*word, "auth kind", kAuthWords)];
   }
   return c;
 }

@@ -174,6 +174,10 @@ struct Rule {
   std::vector<SourceCondition> source;
 };
 
+/// How a request shows who it is, with what is known of its key. Bits of Test::kAuth. A key is
+/// accepted once a server that was seen refusing strangers has let it in: any other may be made up.
+enum class Auth : std::uint8_t { kNone, kBearer, kOther, kNewBearer, kNewOther, kCount };
+
 /// Bits of FactValue and Test::kModelHosted.
 enum class Hosted : std::uint8_t { kUnknown, kYes, kNo };
 /// Bits of Test::kFlag, in the order of flag_words().

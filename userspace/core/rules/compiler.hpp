@@ -60,6 +60,7 @@ class Compiler {
   Condition status_condition(const Reader& read, const YamlNode& value);
   Condition mask_condition(const Reader& read, Test test, const YamlNode& value,
                            std::string_view what, const std::vector<std::string>& known);
+  static Condition auth_condition(const Reader& read, const YamlNode& value);
   std::uint32_t header_slot(const Reader& read, const YamlNode& at, const std::string& name);
   std::uint64_t header_mask(const Reader& read, const YamlNode& names);
   std::uint32_t new_label(std::uint16_t set, std::string name);

@@ -112,7 +112,7 @@ bool holds(const Condition& c, const Features& f) {
     case Test::kProduct:
       return has_bit(c.mask, static_cast<std::size_t>(f.request->impl));
     case Test::kAuth:
-      return has_bit(c.mask, static_cast<std::size_t>(f.request->head.auth));
+      return has_bit(c.mask, static_cast<std::size_t>(f.auth));
     case Test::kFlag:
       return (f.flags & c.mask) != 0;
     case Test::kHttpMinor:

@@ -18,6 +18,10 @@ void FactHashes::begin(const Features& features) {
   known_ = 0;
 }
 
+std::optional<std::uint32_t> FactHashes::of_key(const Request& request) {
+  return hash_text(request.head.auth_hash);
+}
+
 std::optional<std::uint32_t> FactHashes::value(FactValue kind) {
   const auto i = static_cast<std::size_t>(kind);
   if ((known_ >> i & 1) == 0) {
@@ -47,7 +51,7 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
       text_.assign(r.head.method).append(" ").append(r.head.target);
       return hash_text(text_);
     case FactValue::kKey:
-      return hash_text(r.head.auth_hash);
+      return of_key(r);
     case FactValue::kAuthStyle:
       return hash_text(auth_style(r));
     case FactValue::kModel:

@@ -16,6 +16,7 @@ class FactHashes {
   /// Forgets what was computed; `features` must outlive the calls of value().
   void begin(const Features& features);
   /// nullopt: the request has no such value. Not for kLabel (several) and kStatus (of answers).
+  static std::optional<std::uint32_t> of_key(const Request& request);
   std::optional<std::uint32_t> value(FactValue kind);
 
  private:

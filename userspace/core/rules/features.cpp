@@ -43,6 +43,12 @@ std::uint32_t flags_of(const Request& r) {
   return flags;
 }
 
+Auth auth_of(AuthKind kind, bool accepted) {
+  if (kind == AuthKind::kNone) return Auth::kNone;
+  if (kind == AuthKind::kBearer) return accepted ? Auth::kBearer : Auth::kNewBearer;
+  return accepted ? Auth::kOther : Auth::kNewOther;
+}
+
 std::size_t method_index(std::string_view method) {
   const auto& words = method_words();
   const auto found = std::find(words.begin(), words.end(), method);
@@ -200,7 +206,7 @@ void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
 void FeatureReader::narrow_by_kind(Features& f) const {
   const Plan& plan = rules_->plan;
   const Request& r = *f.request;
-  const auto auth = plan.auth.row(static_cast<std::size_t>(r.head.auth));
+  const auto auth = plan.auth.row(static_cast<std::size_t>(f.auth));
   f.candidates.assign(auth.begin(), auth.end());
   keep_only(f.candidates, plan.method.row(f.method));
   keep_only(f.candidates, plan.api.row(static_cast<std::size_t>(r.api)));
@@ -231,8 +237,9 @@ void FeatureReader::read_prompt(const Request& request, Features& f) {
   scan(Subject::kSpeech, f.text, f);
 }
 
-void FeatureReader::read(const Request& request, Features& out) {
+void FeatureReader::read(const Request& request, bool key_accepted, Features& out) {
   out.request = &request;
+  out.auth = auth_of(request.head.auth, key_accepted);
   out.labels.reset(rules_->labels.size());
   out.method = method_index(request.head.method);
   out.user_agent = request.head.user_agent();

@@ -55,6 +55,7 @@ struct Features {
   std::string_view user_agent;
   FieldList fields;  ///< only when a candidate asks for them
   Hosted hosted = Hosted::kUnknown;
+  Auth auth = Auth::kNone;
   std::size_t method = 0;   ///< index into method_words()
   std::uint32_t flags = 0;  ///< bits of Flag
   std::uint64_t header_bits = 0;
@@ -73,8 +74,9 @@ class FeatureReader {
  public:
   /// `rules` must outlive this or the next use().
   void use(const RuleSet::Compiled& rules);
-  /// Fills everything but `hosted`. Buffers of `out` are reused.
-  void read(const Request& request, Features& out);
+  /// Fills everything but `hosted`. `key_accepted`: a server that refuses strangers has let the
+  /// request's key in. Buffers of `out` are reused.
+  void read(const Request& request, bool key_accepted, Features& out);
   /// Labels of answer sets that match an answer's first bytes.
   void scan_answer(std::string_view answer, LabelBits& labels);
 

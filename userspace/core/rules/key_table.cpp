@@ -37,6 +37,21 @@ void KeyTable::note(std::uint32_t key, std::uint32_t source, std::uint32_t now_d
   }
 }
 
+void KeyTable::accept(std::uint32_t key, std::uint32_t server) {
+  const auto found = index_.find(key);
+  if (found == index_.end() || accepted(key, server)) return;
+  std::vector<std::uint32_t>& servers = ring_[found->second].servers;
+  if (servers.size() == kServers) servers.erase(servers.begin());
+  servers.push_back(server);
+}
+
+bool KeyTable::accepted(std::uint32_t key, std::uint32_t server) const {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return false;
+  const std::vector<std::uint32_t>& servers = ring_[found->second].servers;
+  return std::find(servers.begin(), servers.end(), server) != servers.end();
+}
+
 std::uint32_t KeyTable::sources(std::uint32_t key, std::uint32_t within_ds,
                                 std::uint32_t now_ds) const {
   const auto found = index_.find(key);

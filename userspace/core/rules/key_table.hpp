@@ -14,8 +14,12 @@ class KeyTable {
  public:
   static constexpr std::size_t kMaxKeys = 16384;
   static constexpr std::size_t kSources = 32;
+  static constexpr std::size_t kServers = 16;
 
   void note(std::uint32_t key, std::uint32_t source, std::uint32_t now_ds);
+  /// A server that refuses strangers has let `key` in; at most kServers of them are remembered.
+  void accept(std::uint32_t key, std::uint32_t server);
+  bool accepted(std::uint32_t key, std::uint32_t server) const;
   /// Sources that used `key` at or after `now_ds - within_ds`, at most kSources.
   std::uint32_t sources(std::uint32_t key, std::uint32_t within_ds, std::uint32_t now_ds) const;
 
@@ -26,7 +30,8 @@ class KeyTable {
   };
   struct Key {
     std::uint32_t key = 0;
-    std::vector<Use> uses;  ///< most keys have one source
+    std::vector<std::uint32_t> servers;  ///< that let it in
+    std::vector<Use> uses;               ///< most keys have one source
   };
   std::vector<Key> ring_;
   std::size_t next_ = 0;

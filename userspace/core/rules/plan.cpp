@@ -136,7 +136,7 @@ class Planner {
     plan_.rules = rules_.rules.size();
     plan_.watchers = plan_.rules + rules_.facts.size();
     plan_.words = (plan_.watchers + 63) / 64;
-    plan_.auth.reset(3, plan_.words, true);
+    plan_.auth.reset(static_cast<std::size_t>(Auth::kCount), plan_.words, true);
     plan_.method.reset(method_words().size(), plan_.words, true);
     plan_.api.reset(static_cast<std::size_t>(Api::kCount), plan_.words, true);
     plan_.product.reset(static_cast<std::size_t>(Impl::kCount), plan_.words, true);
@@ -282,7 +282,8 @@ class Planner {
 
   void add_when(std::size_t w, const Condition& when) {
     add_refusals(w, when);
-    exclude(plan_.auth, 3, w, possible_values(when, Test::kAuth));
+    exclude(plan_.auth, static_cast<std::size_t>(Auth::kCount), w,
+            possible_values(when, Test::kAuth));
     exclude(plan_.method, method_words().size(), w, possible_values(when, Test::kMethod));
     exclude(plan_.api, static_cast<std::size_t>(Api::kCount), w, possible_values(when, Test::kApi));
     exclude(plan_.product, static_cast<std::size_t>(Impl::kCount), w,

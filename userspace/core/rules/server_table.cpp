@@ -75,6 +75,7 @@ void ServerTable::learn_missing(const ServerAddress& key, std::uint32_t model_ha
 }
 
 void ServerTable::learn_refusal(const ServerAddress& key) { at(key).refuses = true; }
+void ServerTable::learn_open(const ServerAddress& key) { at(key).refuses = false; }
 
 ServerTable::Server& ServerTable::at(const ServerAddress& key) {
   const auto found = servers_.find(key);

@@ -21,12 +21,15 @@ class ServerTable {
   /// kYes: listed by the server itself, or an authenticated request for it succeeded. kNo: the
   /// server said so, or has shown its whole list without it. `model` normalised.
   Hosted hosted(const ServerAddress& server, std::string_view model, std::uint32_t hash) const;
+  /// By the last that was seen of it: refused generation or a model list, or generation for
+  /// nothing.
   bool refuses_outsiders(const ServerAddress& server) const;
 
   void learn_list(const ServerAddress& server, std::string_view answer);
   void learn_model(const ServerAddress& server, std::uint32_t model_hash);
   void learn_missing(const ServerAddress& server, std::uint32_t model_hash);
   void learn_refusal(const ServerAddress& server);
+  void learn_open(const ServerAddress& server);
   static std::uint32_t model_hash(std::string_view normalised_model);
 
   static constexpr std::size_t kMaxServers = 4096;
@@ -36,8 +39,8 @@ class ServerTable {
   struct Server {
     std::vector<std::uint32_t> models;
     std::vector<std::uint32_t> missing;
-    bool listed = false;   ///< a complete list was seen
-    bool refuses = false;  ///< answered 401 or 403
+    bool listed = false;  ///< a complete list was seen
+    bool refuses = false;
   };
   Server& at(const ServerAddress& server);
 

@@ -48,6 +48,8 @@ class SourceList {
   std::uint64_t evicted() const { return evicted_; }
   /// Bytes in use, index included.
   std::uint64_t bytes() const;
+  /// Of them, those that do not come from the heap.
+  std::uint64_t paged_bytes() const { return slots_.bytes() + places_.size() * sizeof(Place); }
   std::uint64_t max_bytes() const { return std::uint64_t{max_} * kBytesPerSource; }
 
  private:

@@ -40,7 +40,6 @@ class SourceMemory {
   // Place in the table's lists, see source_list.hpp.
   std::uint8_t list = 0;
   bool used = false;
-  bool trust_proven = false;  ///< the server was seen refusing outsiders
   std::uint32_t newer = 0xffffffff;
   std::uint32_t older = 0xffffffff;
 

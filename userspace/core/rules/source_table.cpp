@@ -16,10 +16,9 @@ namespace {
 
 constexpr std::size_t kMaxPending = 16384;  ///< requests whose answer may still come
 constexpr double kSuspicious = 10;          ///< score from which a source is kept before plain ones
-constexpr double kTrustLost = 50;           ///< points at once that end all trust
+constexpr double kTrustLost = 100;          ///< points at once that end all trust
 constexpr double kTrustPerHour = 10;
-constexpr double kTrustMax = 30;         ///< where any key may have been let in
-constexpr double kTrustProvenMax = 100;  ///< where the server was seen refusing outsiders
+constexpr double kTrustMax = 100;
 constexpr std::uint32_t kHourDs = 36'000;
 constexpr std::uint32_t kTrustLasts = 30 * 24;  ///< hours without use after which it is gone
 
@@ -182,7 +181,8 @@ class SourceTable::State {
     const Plan& plan = compiled().plan;
     const ServerAddress server{request.flow.server, request.flow.server_port};
     Pending& pending = pending_[request.id % kMaxPending];
-    reader_.read(request, features_);
+    const auto key = FactHashes::of_key(request);
+    reader_.read(request, key && keys_.accepted(*key, server_hash(server)), features_);
     hashes_.begin(features_);
     begin(pending, request, server);
     features_.hosted = servers_.hosted(server, features_.model, pending.model_hash);
@@ -216,6 +216,9 @@ class SourceTable::State {
 
   static void set_bit(WatcherBits& bits, std::size_t i) {
     bits[i / 64] |= std::uint64_t{1} << i % 64;
+  }
+  static std::uint32_t server_hash(const ServerAddress& server) {
+    return static_cast<std::uint32_t>(std::hash<ServerAddress>{}(server) >> 32);
   }
   static std::uint32_t source_hash(const IpPrefix& source) {
     return static_cast<std::uint32_t>(std::hash<IpPrefix>{}(source) >> 32);
@@ -319,28 +322,38 @@ class SourceTable::State {
     } else if (answer_.model_not_found) {
       servers_.learn_missing(pending.server, pending.model_hash);
     }
-    if (response.status == 401 || response.status == 403) servers_.learn_refusal(pending.server);
+    // Administrators' pages that are closed say nothing of a server whose models are open.
+    const bool generation = is_generation(pending.api);
+    if (response.status == 401 || response.status == 403) {
+      if (generation || pending.api == Api::kModels) servers_.learn_refusal(pending.server);
+    } else if (ok && generation && !pending.has_key) {
+      servers_.learn_open(pending.server);
+    } else if (ok && pending.has_key && servers_.refuses_outsiders(pending.server)) {
+      keys_.accept(pending.key_hash, server_hash(pending.server));
+    }
   }
 
-  /// One successful authenticated generation per hour counts, and never one that was suspicious.
+  /// One successful authenticated generation per hour counts, and never one that was suspicious. A
+  /// server that was never seen refusing anyone lets made-up keys in as well: nothing is earned
+  /// there.
   void earn_trust(SourceMemory& memory, const Pending& pending, const Response& response,
                   std::uint32_t now, const std::vector<Detection>& detections) {
     const bool ordinary = response.status >= 200 && response.status < 300 && pending.has_key &&
                           is_generation(pending.api) && detections.empty();
     const std::uint32_t hour = now / kHourDs + 1;
     if (!ordinary || hour == memory.trust_hour) return;
+    if (!servers_.refuses_outsiders(pending.server)) return;
     if (memory.score_at(now, half_life_ds_) >= kSuspicious) return;
     if (memory.trust_hours > 0 && hour - memory.trust_hour > kTrustLasts) memory.trust_hours = 0;
     memory.trust_hour = hour;
     if (memory.trust_hours < 1000) ++memory.trust_hours;
-    memory.trust_proven = memory.trust_proven || servers_.refuses_outsiders(pending.server);
   }
 
   static double trust_bonus(const SourceMemory& memory, std::uint32_t now) {
     if (memory.trust_hours == 0 || now / kHourDs + 1 > memory.trust_hour + kTrustLasts) return 0;
     // The first hour is no history yet.
     const double hours = memory.trust_hours > 1 ? memory.trust_hours - 1 : 0;
-    return std::min(memory.trust_proven ? kTrustProvenMax : kTrustMax, hours * kTrustPerHour);
+    return std::min(kTrustMax, hours * kTrustPerHour);
   }
 
   static Standing standing(const Verdict& v) {
@@ -350,10 +363,7 @@ class SourceTable::State {
 
   void fill(Verdict& v, SourceMemory& memory, std::uint32_t now) const {
     for (const Detection& d : v.detections) {
-      if (!d.shadow && d.points >= kTrustLost) {
-        memory.trust_hours = 0;
-        memory.trust_proven = false;
-      }
+      if (!d.shadow && d.points >= kTrustLost) memory.trust_hours = 0;
     }
     for (const RulePoints& entry : memory.rules()) {
       const double points = SourceMemory::points_at(entry, now, half_life_ds_);
@@ -398,7 +408,8 @@ class SourceTable::State {
   SourceList sources_;
   ServerTable servers_;
   KeyTable keys_;
-  std::vector<Pending, LargePages<Pending>> pending_{kMaxPending};  ///< by request id: a newer one takes the place
+  std::vector<Pending, LargePages<Pending>> pending_{
+      kMaxPending};  ///< by request id: a newer one takes the place
   FeatureReader reader_;
   Features features_;
   FactHashes hashes_;
