@@ -62,13 +62,22 @@ TEST(Services, DefaultPortsHaveTheirProductsAndEveryServiceAName) {
   EXPECT_EQ(service_of_port(11434), PW_SERVICE_OLLAMA);
   EXPECT_EQ(service_of_port(1234), PW_SERVICE_LMSTUDIO);
   EXPECT_EQ(service_of_port(30000), PW_SERVICE_SGLANG);
+  EXPECT_EQ(service_of_port(80), PW_SERVICE_TGI);
+  EXPECT_EQ(service_of_port(8001), PW_SERVICE_TRITON);
   EXPECT_EQ(service_of_port(22), PW_SERVICE_OTHER);
   EXPECT_STREQ(service_name(PW_SERVICE_OLLAMA), "ollama");
   EXPECT_STREQ(service_name(PW_SERVICE_DECOY), "decoy");
+  EXPECT_STREQ(service_name(PW_SERVICE_TRITON), "triton");
   EXPECT_STREQ(service_name(200), "other");
   for (int i = 0; i < PW_SERVICE_COUNT; ++i) {
     EXPECT_GT(std::strlen(service_name(static_cast<std::uint8_t>(i))), 0u);
   }
+}
+
+TEST(Services, PortOfSeveralProductsGoesToTheMostCommonOne) {
+  EXPECT_EQ(service_of_port(8080), PW_SERVICE_LLAMACPP);
+  EXPECT_EQ(service_of_port(8000), PW_SERVICE_VLLM);
+  EXPECT_EQ(service_of_port(3000), PW_SERVICE_OPENWEBUI);
 }
 
 TEST(PinName, HasNoCharacterThatBpffsRefuses) {

@@ -12,6 +12,7 @@ constexpr const char* kRules = R"(rules:
   - id: secret-path
     description: asks for the secret
     aims: [open-access]
+    references: [OWASP-LLM02, "https://example.org/a"]
     score: 60
     when: {path: /secret}
   - id: refused-secret
@@ -52,6 +53,19 @@ TEST_F(CliRules, RawRequestShowsItsRulesAndTheScore) {
   EXPECT_TRUE(contains(result.out, "+60  secret-path: asks for the secret")) << result.out;
   EXPECT_TRUE(contains(result.out, "(70)  quiet")) << result.out;
   EXPECT_TRUE(contains(result.out, "Not blocked: 60 of 100 points.")) << result.out;
+}
+
+TEST_F(CliRules, ReferencesOfARuleStandBesideIt) {
+  const std::string request = "GET /secret HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  const auto table = run(request, "");
+  const auto json = run(request);
+
+  EXPECT_TRUE(contains(table.out, "asks for the secret [OWASP-LLM02:2025, https://example.org/a]"))
+      << table.out;
+  EXPECT_TRUE(contains(json.out, R"("references":["OWASP-LLM02:2025","https://example.org/a"]})"))
+      << json.out;
+  EXPECT_TRUE(contains(json.out, R"("references":[]})")) << json.out;
 }
 
 TEST_F(CliRules, RequestTypedInAnEditorIsSentAsAClientWould) {

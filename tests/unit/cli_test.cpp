@@ -298,6 +298,7 @@ TEST_F(Cli, RulesListNamesTheBuiltInRules) {
   EXPECT_EQ(table.status, 0) << table.err;
   EXPECT_GT(std::count(table.out.begin(), table.out.end(), '\n'), 3);
   EXPECT_TRUE(json.out.starts_with("{\"rules\":[{\"id\":\""));
+  EXPECT_TRUE(contains(json.out, "\"references\":[\"AML.T")) << json.out;
 }
 
 TEST_F(Cli, CompletionScriptsAreValidForTheirShell) {

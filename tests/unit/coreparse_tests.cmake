@@ -6,7 +6,7 @@ probewall_unit_test(
   LIBS probewall_core)
 probewall_unit_test(
   NAME llm_tests
-  SOURCES llm_fields_test.cpp llm_json_test.cpp llm_classify_test.cpp
+  SOURCES llm_fields_test.cpp llm_json_test.cpp llm_classify_test.cpp llm_answers_test.cpp
   LIBS probewall_core)
 probewall_unit_test(
   NAME flow_tests

@@ -79,6 +79,15 @@ TEST(Classify, BodyDecidesWhereThePathSaysNothing) {
   EXPECT_EQ(classify_path("/x", R"({"hello":1})").api, Api::kNone);
 }
 
+TEST(Classify, BodyTellsWhoseNativeGeneratePathItIs) {
+  EXPECT_EQ(classify_path("/generate", R"({"inputs":"hi"})").impl, Impl::kTgi);
+  EXPECT_EQ(classify_path("/generate", R"({"prompt":"hi","max_tokens":9})").impl, Impl::kVllm);
+  EXPECT_EQ(classify_path("/generate", R"({"text": "hi", "sampling_params": {}})").impl,
+            Impl::kSglang);
+  EXPECT_EQ(classify_path("/generate").impl, Impl::kTgi);
+  EXPECT_EQ(classify_path("/generate", R"({"prompt":"hi"})").api, Api::kCompletions);
+}
+
 TEST(ImplOfAnswer, ReadsServerHeaderAndMarkers) {
   EXPECT_EQ(impl_of_answer("HTTP/1.1 200 OK\r\nServer: llama.cpp\r\n\r\n{}"), Impl::kLlamaCpp);
   EXPECT_EQ(impl_of_answer("HTTP/1.1 200 OK\r\n\r\nOllama is running"), Impl::kOllama);

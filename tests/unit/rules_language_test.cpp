@@ -191,5 +191,55 @@ TEST(RuleLanguage, ShippedRulesCompileAndEachSaysWhatItIsFor) {
   }
 }
 
+std::string with_references(const std::string& references) {
+  return "rules:\n  - id: a\n    aims: [open-access]\n    score: 3\n    references:\n      - " +
+         references + "\n    when: {auth: none}\n";
+}
+
+TEST(References, HaveTheFormsOfTheirLists) {
+  for (const char* good :
+       {"OWASP-LLM01:2025", "OWASP-LLM10:2025", "AML.T0051", "AML.T0051.000", "CVE-2024-37032",
+        "CVE-2025-1234567", "CWE-79", "https://example.org/advisories/1?a=b"}) {
+    const auto rules = RuleSet::compile({{"t.yaml", with_references(good)}});
+    ASSERT_TRUE(rules) << good << ": " << rules.error().message;
+    EXPECT_EQ((*rules)->list()[0].references, std::vector<std::string>{good});
+  }
+}
+
+TEST(References, YearOfTheOwaspListMayBeLeftOut) {
+  const auto rules = RuleSet::compile({{"t.yaml", with_references("OWASP-LLM07")}});
+  ASSERT_TRUE(rules);
+  EXPECT_EQ((*rules)->list()[0].references, std::vector<std::string>{"OWASP-LLM07:2025"});
+}
+
+TEST(References, OthersAreRefusedWithPlaceAndWhatIsAllowed) {
+  for (const char* bad : {"OWASP-LLM00",
+                          "OWASP-LLM11:2025",
+                          "OWASP-LLM1",
+                          "OWASP-LLM01:2023",
+                          "owasp-llm01",
+                          "AML.T51",
+                          "AML.T00511",
+                          "AML.T0051.1",
+                          "AML.TA0002",
+                          "CVE-2024-123",
+                          "CVE-24-12345",
+                          "CVE-2024-12a45",
+                          "CWE-",
+                          "CWE-x",
+                          "http://example.org",
+                          "'https://'",
+                          "https:///x",
+                          "'https://a b'",
+                          "T1059",
+                          "see the manual",
+                          "''"}) {
+    const std::string message = error_of(with_references(bad));
+    EXPECT_TRUE(message.starts_with("t.yaml:6: ")) << bad << ": " << message;
+    for (const char* form : {"OWASP-LLM01:2025", "AML.T0006", "CVE-2024-37032", "CWE-918", "https"})
+      EXPECT_NE(message.find(form), std::string::npos) << bad << ": " << message;
+  }
+}
+
 }  // namespace
 }  // namespace probewall::test

@@ -200,6 +200,19 @@ TEST_F(Servers, ProductComesFromAnswersBeforePaths) {
   EXPECT_EQ(only().impl, Impl::kOpenWebUi);
 }
 
+TEST_F(Servers, FormatOfAnAnswerDoesNotReplaceTheProductThatWasShown) {
+  Exchange e;
+  e.shown = Impl::kAnthropic;
+  feed(e);
+  EXPECT_EQ(only().impl, Impl::kAnthropic);
+
+  e.shown = Impl::kOllama;
+  feed(e);
+  e.shown = Impl::kAnthropic;
+  feed(e);
+  EXPECT_EQ(only().impl, Impl::kOllama);
+}
+
 TEST_F(Servers, OwnListIsTheTruthAboutModels) {
   feed({});
   EXPECT_EQ(only().models, (Names{"llama3.2"}));

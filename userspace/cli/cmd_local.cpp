@@ -33,6 +33,11 @@ std::string rule_json(const RuleInfo& rule) {
   out += fmt::format(",\"shadow\":{},\"aims\":[", rule.shadow);
   for (std::size_t i = 0; i < rule.aims.size(); ++i)
     out += fmt::format("{}\"{}\"", i > 0 ? "," : "", aim_name(rule.aims[i]));
+  out += "],\"references\":[";
+  for (std::size_t i = 0; i < rule.references.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, rule.references[i]);
+  }
   return out + "]}";
 }
 

@@ -61,11 +61,13 @@ std::string json_list(const List& entries, Write write) {
 std::string hit_json(const TrialHit& hit, const Infos& infos) {
   const auto info = infos.find(hit.rule);
   return fmt::format(
-      R"({{"rule":{},"points":{},"shadow":{},"on":"{}","description":{},"aims":{}}})",
+      R"({{"rule":{},"points":{},"shadow":{},"on":"{}","description":{},"aims":{},"references":{}}})",
       json_text(hit.rule), real(hit.points), hit.shadow, hit.by_answer ? "answer" : "request",
       json_text(info == infos.end() ? "" : info->second.description),
       json_list(info == infos.end() ? std::vector<Aim>{} : info->second.aims,
-                [](Aim aim) { return json_text(aim_name(aim)); }));
+                [](Aim aim) { return json_text(aim_name(aim)); }),
+      json_list(info == infos.end() ? std::vector<std::string>{} : info->second.references,
+                [](const std::string& reference) { return json_text(reference); }));
 }
 
 std::string session_json(const Session& session, const Trial& trial, const Infos& infos) {
@@ -94,17 +96,25 @@ std::string session_json(const Session& session, const Trial& trial, const Infos
                      json_list(session.notes, [](const auto& note) { return json_text(note); }));
 }
 
+/// " [OWASP-LLM01:2025, AML.T0051]", or nothing.
+std::string references_text(const RuleInfo& info) {
+  std::string words;
+  for (const auto& r : info.references) words += (words.empty() ? "" : ", ") + r;
+  return words.empty() ? words : " [" + sanitize(words, 200) + "]";
+}
+
 void print_request(std::size_t number, const TrialRequest& r, const Infos& infos) {
   print_line(fmt::format("{:>3}  {} {}{}{}", number, sanitize(r.method, 16), sanitize(r.path, 100),
                          r.model.empty() ? "" : "  model " + sanitize(r.model, 60),
                          r.status == 0 ? "" : fmt::format("  -> {}", r.status)));
   for (const auto& hit : r.hits) {
     const auto info = infos.find(hit.rule);
-    print_line(
-        fmt::format("     {:>6}  {}{}{}",
-                    hit.shadow ? "(" + points(hit.points) + ")" : "+" + points(hit.points),
-                    hit.rule, hit.by_answer ? " (by the answer)" : "",
-                    info == infos.end() ? "" : ": " + sanitize(info->second.description, 120)));
+    print_line(fmt::format("     {:>6}  {}{}{}",
+                           hit.shadow ? "(" + points(hit.points) + ")" : "+" + points(hit.points),
+                           hit.rule, hit.by_answer ? " (by the answer)" : "",
+                           info == infos.end() ? ""
+                                               : ": " + sanitize(info->second.description, 120) +
+                                                     references_text(info->second)));
   }
   if (r.decided) print_line(coloured("          => blocked from here on", Colour::kRed));
 }

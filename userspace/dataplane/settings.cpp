@@ -24,22 +24,27 @@ struct PortService {
   std::uint16_t port;
   pw_service service;
 };
-// research: default ports of the servers; shared ones (8000, 8080, 3000, 5000) go to the most
-// common.
+/// Default ports of the servers, as their makers ship them. Several products share a port: its
+/// first row, the most common one, names it in metrics.
 constexpr std::array kServices = {
-    PortService{1234, PW_SERVICE_LMSTUDIO},   PortService{1337, PW_SERVICE_JAN},
-    PortService{3000, PW_SERVICE_OPENWEBUI},  PortService{4000, PW_SERVICE_LITELLM},
-    PortService{4891, PW_SERVICE_GPT4ALL},    PortService{5000, PW_SERVICE_TEXTGEN},
-    PortService{5001, PW_SERVICE_KOBOLDCPP},  PortService{6277, PW_SERVICE_MCP},
-    PortService{7860, PW_SERVICE_TEXTGEN},    PortService{8000, PW_SERVICE_VLLM},
-    PortService{8080, PW_SERVICE_LLAMACPP},   PortService{8265, PW_SERVICE_RAY},
-    PortService{9997, PW_SERVICE_XINFERENCE}, PortService{11434, PW_SERVICE_OLLAMA},
-    PortService{30000, PW_SERVICE_SGLANG},
+    PortService{80, PW_SERVICE_TGI},  // in its container; published as 8080 or 3000
+    PortService{1234, PW_SERVICE_LMSTUDIO},  PortService{1337, PW_SERVICE_JAN},
+    PortService{3000, PW_SERVICE_OPENWEBUI}, PortService{3000, PW_SERVICE_TGI},
+    PortService{4000, PW_SERVICE_LITELLM},   PortService{4891, PW_SERVICE_GPT4ALL},
+    PortService{5000, PW_SERVICE_TEXTGEN},   PortService{5001, PW_SERVICE_KOBOLDCPP},
+    PortService{6277, PW_SERVICE_MCP},       PortService{7860, PW_SERVICE_TEXTGEN},
+    PortService{8000, PW_SERVICE_VLLM},      PortService{8000, PW_SERVICE_TRITON},
+    PortService{8000, PW_SERVICE_RAY},       PortService{8001, PW_SERVICE_TRITON},  // gRPC
+    PortService{8002, PW_SERVICE_TRITON},                                           // metrics
+    PortService{8080, PW_SERVICE_LLAMACPP},  PortService{8080, PW_SERVICE_LOCALAI},
+    PortService{8080, PW_SERVICE_OPENWEBUI}, PortService{8080, PW_SERVICE_TGI},
+    PortService{8265, PW_SERVICE_RAY},       PortService{9997, PW_SERVICE_XINFERENCE},
+    PortService{11434, PW_SERVICE_OLLAMA},   PortService{30000, PW_SERVICE_SGLANG},
 };
 constexpr std::array<const char*, PW_SERVICE_COUNT> kServiceNames = {
-    "other",     "ollama", "llamacpp", "lmstudio",  "localai",    "vllm",
-    "sglang",    "tgi",    "textgen",  "koboldcpp", "xinference", "litellm",
-    "openwebui", "jan",    "gpt4all",  "ray",       "mcp",        "decoy"};
+    "other",   "ollama",  "llamacpp",  "lmstudio",   "localai", "vllm",      "sglang",
+    "tgi",     "textgen", "koboldcpp", "xinference", "litellm", "openwebui", "jan",
+    "gpt4all", "ray",     "mcp",       "decoy",      "triton"};
 
 template <typename T>
 T clamped(std::uint64_t value) {

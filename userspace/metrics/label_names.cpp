@@ -10,9 +10,9 @@ const std::array<const char*, PW_FAMILY_COUNT> kFamilies{"other", "ipv4", "ipv6"
 const std::array<const char*, PW_PARSE_COUNT> kParseLayers{"eth", "vlan", "ip", "ext_header",
                                                            "tcp"};
 const std::array<const char*, PW_SERVICE_COUNT> kServices{
-    "other",     "ollama", "llamacpp", "lmstudio",  "localai",    "vllm",
-    "sglang",    "tgi",    "textgen",  "koboldcpp", "xinference", "litellm",
-    "openwebui", "jan",    "gpt4all",  "ray",       "mcp",        "decoy"};
+    "other",   "ollama",  "llamacpp",  "lmstudio",   "localai", "vllm",      "sglang",
+    "tgi",     "textgen", "koboldcpp", "xinference", "litellm", "openwebui", "jan",
+    "gpt4all", "ray",     "mcp",       "decoy",      "triton"};
 const std::array<const char*, PW_RECORD_TYPE_COUNT> kRecordTypes{"none", "capture", "ack",
                                                                  "response", "close"};
 const std::array<const char*, PW_EVENT_COUNT> kKernelEvents{

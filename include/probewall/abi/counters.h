@@ -58,6 +58,6 @@ struct pw_counters {
   __u64 records_lost[PW_RECORD_TYPE_COUNT]; /* reserve or output failed */
   __u64 events[PW_EVENT_COUNT];
 };
-PW_ASSERT_SIZE(struct pw_counters, (9 * 3 + 9 + 5 + 18 + 5 + 5 + 14) * 8);
+PW_ASSERT_SIZE(struct pw_counters, (9 * 3 + 9 + 5 + 19 + 5 + 5 + 14) * 8);
 
 #endif

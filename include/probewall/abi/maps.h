@@ -114,6 +114,7 @@ enum pw_service {
   PW_SERVICE_RAY,
   PW_SERVICE_MCP,
   PW_SERVICE_DECOY,
+  PW_SERVICE_TRITON,
   PW_SERVICE_COUNT
 };
 struct pw_port { /* pw_ports: ARRAY[65536], index = port in host order */

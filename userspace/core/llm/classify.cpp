@@ -129,7 +129,7 @@ constexpr PathRule kRules[] = {
     // TGI
     {"/generate_stream", Match::kSuffix, Api::kCompletions, Impl::kTgi},
     {"/info", Match::kExact, Api::kInfo, Impl::kTgi},
-    {"/generate", Match::kExact, Api::kCompletions, Impl::kTgi},
+    {"/generate", Match::kExact, Api::kCompletions, Impl::kTgi},  // see native_generate
     // MCP
     {"/mcp", Match::kSuffix, Api::kMcp, Impl::kMcp},
     {"/sse", Match::kSuffix, Api::kMcp, Impl::kMcp},
@@ -193,6 +193,14 @@ bool is_gemini_call(std::string_view path) {
          verb == "embedContent" || verb == "batchEmbedContents";
 }
 
+/// vLLM, SGLang and TGI call their native path the same; the body tells them apart.
+Impl native_generate(const LlmFields& fields) {
+  if (has_key(fields, "inputs")) return Impl::kTgi;
+  if (has_key(fields, "prompt")) return Impl::kVllm;
+  if (has_key(fields, "text") || has_key(fields, "input_ids")) return Impl::kSglang;
+  return Impl::kTgi;
+}
+
 bool is_rpc(const LlmFields& fields) {
   return !fields.rpc_method.empty() && has_key(fields, "jsonrpc");
 }
@@ -244,7 +252,8 @@ Classified classify(const RequestHead& head, const LlmFields& fields) {
     return {Api::kMcp, Impl::kMcp};
   }
   for (const PathRule& rule : kRules) {
-    if (matches(path, rule)) return {rule.api, rule.impl};
+    if (!matches(path, rule)) continue;
+    return {rule.api, rule.path == "/generate" ? native_generate(fields) : rule.impl};
   }
   return by_body(fields);
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/rules/references.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -22,6 +24,18 @@ constexpr double kMaxScore = 1000;
 std::uint32_t deciseconds(Duration d) {
   return static_cast<std::uint32_t>(std::max<std::int64_t>(
       1, std::chrono::duration_cast<std::chrono::milliseconds>(d).count() / 100));
+}
+
+std::vector<std::string> references(const Reader& read, const YamlNode& list) {
+  std::vector<std::string> out;
+  for (const YamlNode* word : read.words(list)) {
+    if (!is_reference(word->text)) {
+      read.error(*word,
+                 fmt::format("'{}' is no reference; allowed: {}", word->text, kReferenceForms));
+    }
+    out.push_back(full_reference(word->text));
+  }
+  return out;
 }
 
 }  // namespace
@@ -203,7 +217,8 @@ void Compiler::add_rules(const File& file) {
       rule.info.aims.push_back(static_cast<Aim>(read.one_of(*aim, "aim", kAims) + 1));
     }
     if (const YamlNode* text = node.find("description")) rule.info.description = read.text(*text);
-    if (const YamlNode* list = node.find("references")) rule.info.references = read.texts(*list);
+    if (const YamlNode* list = node.find("references"))
+      rule.info.references = references(read, *list);
     if (const YamlNode* flag = node.find("shadow")) rule.info.shadow = read.boolean(*flag);
     if (const YamlNode* flag = node.find("once")) rule.once = read.boolean(*flag);
     if (const YamlNode* action = node.find("action")) {

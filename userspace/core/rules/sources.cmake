@@ -21,6 +21,7 @@ add_library(probewall_rule_language OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/pattern_db.cpp
   ${CMAKE_CURRENT_LIST_DIR}/plan.cpp
   ${CMAKE_CURRENT_LIST_DIR}/prebuilt.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/references.cpp
   ${CMAKE_CURRENT_LIST_DIR}/words.cpp
   ${CMAKE_CURRENT_LIST_DIR}/yaml_node.cpp)
 target_include_directories(probewall_rule_language PUBLIC ${PROJECT_SOURCE_DIR}/userspace)

@@ -81,6 +81,9 @@ bool is_product(Impl impl) {
   return impl != Impl::kUnknown && impl != Impl::kOther && impl != Impl::kOpenAi;
 }
 
+/// Several products answer in these makers' formats.
+bool is_format(Impl impl) { return impl == Impl::kAnthropic || impl == Impl::kGemini; }
+
 }  // namespace
 
 std::optional<Exposure> ServerRegistry::on_response(const Request& request,
@@ -153,6 +156,7 @@ void ServerRegistry::refused(Server& server, Access asked) {
 
 void ServerRegistry::learn_product(Server& server, const Request& request, const Response& response,
                                    bool data) {
+  if (is_format(response.impl) && server.product_shown) return;  // its own markers say more
   if (is_product(response.impl)) {
     server.known.impl = response.impl;
     server.product_shown = true;
