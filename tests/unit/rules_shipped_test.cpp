@@ -26,10 +26,22 @@ TEST(ShippedRules, EachFiresOnWhatItIsFor) {
   }
 }
 
+/// Somebody else has used the traps' keys with success at a server that refuses strangers: a key
+/// that anyone could have made up is no excuse.
+void accept_keys(Judge& judge, const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (step.key.empty() || step.status == 401 || step.status == 403) continue;
+    judge.feed(at(0, on(step.server, step.port, chat("m", "x", 401))), "203.0.113.77");
+    judge.feed(at(0, on(step.server, step.port, chat("m", "x", 200, step.key))), "203.0.113.78");
+  }
+  judge.fired.clear();
+}
+
 TEST(ShippedRules, EachIsSilentOnItsTrap) {
   for (const Case& c : all_cases()) {
     SCOPED_TRACE(c.rule);
     Judge judge{shipped_rules()};
+    accept_keys(judge, c.trap);
     judge.feed_all(c.trap);
     EXPECT_FALSE(judge.fired.contains(c.rule));
   }
