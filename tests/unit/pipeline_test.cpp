@@ -28,7 +28,9 @@ struct Recorder final : PipelineSink {
 
   void on_request(const Request& r) override { requests.push_back(r); }
   void on_response(const Response& r) override { responses.push_back(r); }
-  void on_detection(const Detection& d, const Request&) override { detections.emplace_back(d.rule); }
+  void on_detection(const Detection& d, const Request&) override {
+    detections.emplace_back(d.rule);
+  }
   void on_decision(const Decision& d, const Request& r) override {
     decisions.push_back(d);
     EXPECT_EQ(d.request_id, r.id);
