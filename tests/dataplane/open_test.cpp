@@ -12,6 +12,7 @@
 #include "dataplane/lab.hpp"
 #include "dataplane/unique_fd.hpp"
 #include "probewall/abi/block_table.h"
+#include "probewall/abi/counters.h"
 
 namespace probewall {
 namespace {
@@ -164,6 +165,31 @@ TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find(pin), std::string::npos) << opened.error().message;
   EXPECT_TRUE(fs::exists(pin));
+}
+
+TEST(Open, CountersOfAnotherVersionsShapeBeginAnewAndBlocksStay) {
+  const Lab lab;
+  const auto blocked = *IpPrefix::parse("198.51.100.9");
+  const std::string pin = lab.pin_directory() + "/v1/pw_counters";
+  {
+    const auto first = lab.start(lab.config());
+    ASSERT_TRUE(first->blocks().put(blocked, drop_for_good()));
+  }
+  ASSERT_EQ(unlink(pin.c_str()), 0);
+  bpf_map_create_opts options{};
+  options.sz = sizeof options;
+  options.map_flags = BPF_F_MMAPABLE;
+  const UniqueFd older{bpf_map_create(BPF_MAP_TYPE_ARRAY, "pw_counters", 4, 64, 16, &options)};
+  ASSERT_EQ(bpf_obj_pin(older.get(), pin.c_str()), 0);
+
+  const auto again = lab.start(lab.config());
+
+  EXPECT_TRUE(again->blocks().get(blocked)->has_value());
+  const UniqueFd now{bpf_obj_get(pin.c_str())};
+  bpf_map_info info{};
+  __u32 length = sizeof info;
+  ASSERT_EQ(bpf_obj_get_info_by_fd(now.get(), &info, &length), 0);
+  EXPECT_EQ(info.value_size, sizeof(pw_counters));
 }
 
 TEST(Tables, AllowEntriesOfBothFamiliesCanBePutAndRemovedTwice) {

@@ -89,16 +89,20 @@ Result<void> migrate_pinned_map(const bpf_map* map) {
     return fail(errno, std::string{"look at "} + path);
   }
   const Shape want = wanted_shape(map);
-  if (info.type != want.type || info.key_size != want.key_size ||
-      info.value_size != want.value_size) {
+  const std::string name = bpf_map__name(map);
+  const bool same_entries = info.type == want.type && info.key_size == want.key_size &&
+                            info.value_size == want.value_size;
+  // What fills itself again (counters, flows) begins anew in its new shape.
+  if (!same_entries && is_durable(name)) {
     return fail(ExitStatus::kFailed,
                 std::string{path} +
                     " was made by another version of Probewall and has another shape: "
                     "`probewall detach` removes it, blocks included");
   }
-  if (info.max_entries == want.max_entries && info.map_flags == want.flags) return {};
+  if (same_entries && info.max_entries == want.max_entries && info.map_flags == want.flags) {
+    return {};
+  }
 
-  const std::string name = bpf_map__name(map);
   bpf_map_create_opts options{};
   options.sz = sizeof options;
   options.map_flags = want.flags;
