@@ -26,6 +26,8 @@ enum class Api : std::uint8_t {
   kInfo,    ///< a product's own information path: /props, /api/version, /lmstudio-greeting...
   kCount
 };
+/// Whether the server computes for it: chat, completions, embeddings, in any product's format.
+bool is_generation(Api api);
 const char* to_string(Api api);  ///< "chat_completions", "ollama_chat"...; metrics label values
 
 /// The server product a path or an answer belongs to. Order is that of pw_service where it exists.

@@ -3,6 +3,22 @@
 
 namespace probewall {
 
+bool is_generation(Api api) {
+  switch (api) {
+    case Api::kChatCompletions:
+    case Api::kCompletions:
+    case Api::kResponses:
+    case Api::kEmbeddings:
+    case Api::kOllamaGenerate:
+    case Api::kOllamaChat:
+    case Api::kAnthropicMessages:
+    case Api::kGemini:
+      return true;
+    default:
+      return false;
+  }
+}
+
 const char* to_string(Api api) {
   switch (api) {
     case Api::kNone:

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/http/text.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -17,20 +19,13 @@ bool in_order(const Condition& c, const Features& f) {
   return true;
 }
 
-bool equals_without_case(std::string_view value, std::string_view lower) {
-  return value.size() == lower.size() &&
-         std::equal(value.begin(), value.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-         });
-}
-
 bool field_holds(const Condition& c, const Features& f) {
   const std::string_view name = std::string_view{c.text}.substr(0, c.text.find('\0'));
   for (const BodyField& field : f.fields) {
     if (field.name != name) continue;
     if (c.test == Test::kFieldPresent) return true;
     if (c.test == Test::kFieldText) {
-      if (equals_without_case(field.value, std::string_view{c.text}.substr(name.size() + 1))) {
+      if (equals_lower(field.value, std::string_view{c.text}.substr(name.size() + 1))) {
         return true;
       }
       continue;
@@ -57,7 +52,7 @@ bool header_holds(const Condition& c, const Features& f) {
     case Test::kHeaderOrder:
       return in_order(c, f);
     case Test::kHeaderValue:
-      return has_bit(f.header_bits, c.a) && equals_without_case(f.header_value[c.a], c.text);
+      return has_bit(f.header_bits, c.a) && equals_lower(f.header_value[c.a], c.text);
     default:
       return c.range.contains(static_cast<std::int64_t>(f.request->head.headers.size()));
   }

@@ -89,7 +89,7 @@ std::optional<std::uint32_t> FactHashes::url_host() const {
     const std::size_t scheme = field.value.find("://");
     if (is_prose(field.name) || scheme == std::string_view::npos || scheme > 6) continue;
     const std::string_view rest = field.value.substr(scheme + 3);
-    return hash_text(rest.substr(0, rest.find_first_of("/?#")));
+    return hash_text(rest.substr(0, find_any<'/', '?', '#'>(rest)));
   }
   return std::nullopt;
 }

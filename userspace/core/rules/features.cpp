@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <span>
 
+#include "core/http/text.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -65,9 +67,7 @@ std::uint64_t Features::body_size() const {
 void normalise_model(std::string_view model, std::string& out) {
   constexpr std::string_view kLatest = ":latest";
   out.assign(model.substr(0, 256));
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
+  for (char& c : out) c = ascii_lower(c);
   if (out.ends_with(kLatest)) out.resize(out.size() - kLatest.size());
 }
 

@@ -7,6 +7,13 @@
 namespace probewall::rules {
 namespace {
 
+constexpr double kTrustPerHour = 10;
+constexpr double kTrustMax = 100;
+constexpr std::uint32_t kTrustLasts = 30 * 24;  ///< hours without use after which it is gone
+
+/// Hours since the epoch, from 1.
+std::uint32_t trust_hour_of(std::uint32_t now_ds) { return now_ds / 36'000 + 1; }
+
 std::uint32_t age(std::uint32_t then, std::uint32_t now) { return now > then ? now - then : 0; }
 
 }  // namespace
@@ -53,6 +60,21 @@ double SourceMemory::score_at(std::uint32_t now_ds, double half_life_ds) const {
   double sum = 0;
   for (const RulePoints& entry : rules_) sum += points_at(entry, now_ds, half_life_ds);
   return sum;
+}
+
+void SourceMemory::earn_trust(std::uint32_t now_ds) {
+  const std::uint32_t hour = trust_hour_of(now_ds);
+  if (hour == trust_hour_) return;
+  if (trust_hours_ > 0 && hour - trust_hour_ > kTrustLasts) trust_hours_ = 0;
+  trust_hour_ = hour;
+  if (trust_hours_ < 1000) ++trust_hours_;
+}
+
+double SourceMemory::trust_bonus(std::uint32_t now_ds) const {
+  if (trust_hours_ == 0 || trust_hour_of(now_ds) > trust_hour_ + kTrustLasts) return 0;
+  // The first hour is no history yet.
+  const double hours = trust_hours_ > 1 ? trust_hours_ - 1 : 0;
+  return std::min(kTrustMax, hours * kTrustPerHour);
 }
 
 RulePoints* SourceMemory::find_rule(std::uint16_t rule) {

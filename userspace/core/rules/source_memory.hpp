@@ -49,10 +49,6 @@ class SourceMemory {
   std::uint32_t answered = 0;
   std::uint32_t failed = 0;  ///< of the answered ones, status 400 and above
 
-  // Trust: see README.md.
-  std::uint32_t trust_hour = 0;   ///< last hour (since the epoch) that earned trust
-  std::uint16_t trust_hours = 0;  ///< how many did
-
   /// Notes that `fact` had this value. Over the fact's capacity the value seen longest ago goes.
   void remember(const Fact& fact, std::uint16_t index, std::uint32_t hash, std::uint32_t now_ds);
   /// Values of `fact` seen at or after `now_ds - within_ds`.
@@ -61,6 +57,11 @@ class SourceMemory {
   /// Points left of `rule` at `now_ds`.
   static double points_at(const RulePoints& entry, std::uint32_t now_ds, double half_life_ds);
   double score_at(std::uint32_t now_ds, double half_life_ds) const;
+  /// Ordinary use that counts, at most once an hour; see README.md.
+  void earn_trust(std::uint32_t now_ds);
+  void lose_trust() { trust_hours_ = 0; }
+  /// Points that the threshold is raised by.
+  double trust_bonus(std::uint32_t now_ds) const;
   RulePoints* find_rule(std::uint16_t rule);
   /// The rule's entry, made when there is none; nullptr when the source has too many.
   RulePoints* rule_entry(std::uint16_t rule);
@@ -79,6 +80,8 @@ class SourceMemory {
                 const std::vector<std::uint16_t>& rule_map);
 
  private:
+  std::uint32_t trust_hour_ = 0;   ///< last hour (since the epoch) that earned trust
+  std::uint16_t trust_hours_ = 0;  ///< how many did
   SmallArray<RulePoints> rules_;
   SmallArray<FactEntry> facts_;
 };

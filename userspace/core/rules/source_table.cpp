@@ -17,10 +17,6 @@ namespace {
 constexpr std::size_t kMaxPending = 16384;  ///< requests whose answer may still come
 constexpr double kSuspicious = 10;          ///< score from which a source is kept before plain ones
 constexpr double kTrustLost = 100;          ///< points at once that end all trust
-constexpr double kTrustPerHour = 10;
-constexpr double kTrustMax = 100;
-constexpr std::uint32_t kHourDs = 36'000;
-constexpr std::uint32_t kTrustLasts = 30 * 24;  ///< hours without use after which it is gone
 
 /// What must be known of a request when its answer comes. Reused, so that its vectors keep their
 /// memory.
@@ -35,12 +31,6 @@ struct Pending {
   bool has_model = false;
   bool has_key = false;
 };
-
-bool is_generation(Api api) {
-  return api == Api::kChatCompletions || api == Api::kCompletions || api == Api::kResponses ||
-         api == Api::kEmbeddings || api == Api::kOllamaGenerate || api == Api::kOllamaChat ||
-         api == Api::kAnthropicMessages || api == Api::kGemini;
-}
 
 /// A 404 can mean a path that does not exist as well as a model: only an answer that speaks of
 /// models counts.
@@ -117,7 +107,7 @@ class SourceTable::State {
     out.requests = memory.requests;
     out.first_seen = from_ds(memory.first_ds);
     out.last_seen = from_ds(memory.last_ds);
-    out.threshold_bonus = trust_bonus(memory, now);
+    out.threshold_bonus = memory.trust_bonus(now);
     return out;
   }
 
@@ -184,7 +174,7 @@ class SourceTable::State {
     const auto key = FactHashes::of_key(request);
     reader_.read(request, key && keys_.accepted(*key, server_hash(server)), features_);
     hashes_.begin(features_);
-    begin(pending, request, server);
+    begin(pending, request, server, key.value_or(0));
     features_.hosted = servers_.hosted(server, features_.model, pending.model_hash);
     if (pending.has_key) {
       keys_.note(pending.key_hash, source_hash(request.source), now);
@@ -202,14 +192,15 @@ class SourceTable::State {
     });
   }
 
-  void begin(Pending& pending, const Request& request, const ServerAddress& server) {
+  void begin(Pending& pending, const Request& request, const ServerAddress& server,
+             std::uint32_t key) {
     pending.request_id = request.id;
     pending.server = server;
     pending.api = request.api;
     pending.has_model = !features_.model.empty();
     pending.model_hash = ServerTable::model_hash(features_.model);
     pending.has_key = request.head.auth != AuthKind::kNone;
-    pending.key_hash = pending.has_key ? hashes_.value(FactValue::kKey).value_or(0) : 0;
+    pending.key_hash = pending.has_key ? key : 0;
     pending.held.assign(compiled().plan.words, 0);
     pending.facts.clear();
   }
@@ -340,20 +331,8 @@ class SourceTable::State {
                   std::uint32_t now, const std::vector<Detection>& detections) {
     const bool ordinary = response.status >= 200 && response.status < 300 && pending.has_key &&
                           is_generation(pending.api) && detections.empty();
-    const std::uint32_t hour = now / kHourDs + 1;
-    if (!ordinary || hour == memory.trust_hour) return;
-    if (!servers_.refuses_outsiders(pending.server)) return;
-    if (memory.score_at(now, half_life_ds_) >= kSuspicious) return;
-    if (memory.trust_hours > 0 && hour - memory.trust_hour > kTrustLasts) memory.trust_hours = 0;
-    memory.trust_hour = hour;
-    if (memory.trust_hours < 1000) ++memory.trust_hours;
-  }
-
-  static double trust_bonus(const SourceMemory& memory, std::uint32_t now) {
-    if (memory.trust_hours == 0 || now / kHourDs + 1 > memory.trust_hour + kTrustLasts) return 0;
-    // The first hour is no history yet.
-    const double hours = memory.trust_hours > 1 ? memory.trust_hours - 1 : 0;
-    return std::min(kTrustMax, hours * kTrustPerHour);
+    if (!ordinary || !servers_.refuses_outsiders(pending.server)) return;
+    if (memory.score_at(now, half_life_ds_) < kSuspicious) memory.earn_trust(now);
   }
 
   static Standing standing(const Verdict& v) {
@@ -363,7 +342,7 @@ class SourceTable::State {
 
   void fill(Verdict& v, SourceMemory& memory, std::uint32_t now) const {
     for (const Detection& d : v.detections) {
-      if (!d.shadow && d.points >= kTrustLost) memory.trust_hours = 0;
+      if (!d.shadow && d.points >= kTrustLost) memory.lose_trust();
     }
     for (const RulePoints& entry : memory.rules()) {
       const double points = SourceMemory::points_at(entry, now, half_life_ds_);
@@ -371,7 +350,7 @@ class SourceTable::State {
       if (compiled().rules[entry.rule].action == Action::kRateLimit) v.limiting += points;
     }
     v.requests_seen = memory.requests;
-    v.threshold_bonus = trust_bonus(memory, now);
+    v.threshold_bonus = memory.trust_bonus(now);
   }
 
   std::vector<Reason> reasons(const SourceMemory& memory, std::uint32_t now) const {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/http/text.hpp"
+
 namespace probewall::rules {
 namespace {
 
@@ -29,9 +31,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string lower_case(std::string_view text) {
   std::string out{text};
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  for (char& c : out) c = ascii_lower(c);
   return out;
 }
 

@@ -17,22 +17,6 @@ constexpr std::size_t kTextBytes = 200;
 
 std::size_t index_of(Access access) { return static_cast<std::size_t>(access); }
 
-bool is_generation(Api api) {
-  switch (api) {
-    case Api::kChatCompletions:
-    case Api::kCompletions:
-    case Api::kResponses:
-    case Api::kEmbeddings:
-    case Api::kOllamaGenerate:
-    case Api::kOllamaChat:
-    case Api::kAnthropicMessages:
-    case Api::kGemini:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// Reading what runs is no management; loading, making and deleting models is.
 bool changes_models(const Request& r) {
   return r.head.method != "GET" && r.head.method != "HEAD" && !r.head.path.ends_with("/show");
