@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/allow_table.hpp"
 
-#include <atomic>
 #include <cstring>
 #include <vector>
+
+#include "dataplane/mapped_words.hpp"
 
 namespace probewall {
 namespace {
@@ -43,10 +44,6 @@ Bits bits_of(const IpPrefix& prefix) {
   return {PW_ALLOW_V6_BIT(first), 1};
 }
 
-void store(__u64& word, __u64 value) {
-  std::atomic_ref(word).store(value, std::memory_order_release);
-}
-
 }  // namespace
 
 Result<AllowTable> AllowTable::open(UniqueFd v4, UniqueFd v6, int hints) {
@@ -79,20 +76,18 @@ void AllowTable::set_bits_right() {
   std::vector<__u64> own(hints_.entries());
   for (const auto& [bit, entries] : bits_) own[bit / 64] |= 1ull << (bit % 64);
   for (std::size_t i = 0; i < own.size(); ++i) {
-    if (hints_.get()[i] != own[i]) store(hints_.get()[i], own[i]);
+    if (hints_.get()[i] != own[i]) store_word(hints_.get()[i], own[i]);
   }
 }
 
 void AllowTable::count(const IpPrefix& prefix, bool add, bool write) {
   const auto [first, count] = bits_of(prefix);
   for (std::uint32_t bit = first; bit < first + count; ++bit) {
-    auto& word = hints_.get()[bit / 64];
-    const __u64 mask = 1ull << (bit % 64);
     if (add) {
-      if (++bits_[bit] == 1 && write) store(word, word | mask);
+      if (++bits_[bit] == 1 && write) set_bit(hints_.get(), bit, true);
     } else if (const auto it = bits_.find(bit); --it->second == 0) {
       bits_.erase(it);
-      if (write) store(word, word & ~mask);
+      if (write) set_bit(hints_.get(), bit, false);
     }
   }
 }

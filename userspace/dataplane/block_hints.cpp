@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/block_hints.hpp"
 
-#include <atomic>
 #include <cstring>
 #include <vector>
+
+#include "dataplane/mapped_words.hpp"
 
 namespace probewall {
 namespace {
 
 constexpr std::uint32_t kPlaces = 64;  // /24s in a word
-
-void store(__u64& word, __u64 value) {
-  std::atomic_ref(word).store(value, std::memory_order_release);
-}
-
-void set_bit(__u64* words, std::uint64_t bit, bool on) {
-  auto& word = words[bit / 64];
-  const __u64 mask = 1ull << (bit % 64);
-  store(word, on ? word | mask : word & ~mask);
-}
 
 std::uint32_t net6_bit(const IpAddress& a) {
   std::uint64_t hi = 0;
@@ -58,7 +49,7 @@ void BlockHints::count_length(const IpPrefix& prefix, bool add) {
   count += add ? 1 : -1;
   auto& word = (prefix.is_v4() ? memory_.v4->head : memory_.v6->head).lengths[prefix.length / 64];
   const __u64 bit = 1ull << (prefix.length % 64);
-  store(word, count > 0 ? word | bit : word & ~bit);
+  store_word<__u64>(word, count > 0 ? word | bit : word & ~bit);
 }
 
 void BlockHints::count_deep(const IpPrefix& prefix, bool add) {
@@ -121,7 +112,7 @@ void BlockHints::add_v4(const IpPrefix& prefix) {
   const std::uint32_t count = width_of(prefix.length);
   for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
     auto& word = memory_.v4->net[w];
-    store(word, word | places_in(w, net24, count));
+    store_word<__u64>(word, word | places_in(w, net24, count));
   }
 }
 
@@ -156,7 +147,7 @@ void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
     words[it->first / kPlaces - first] |= 1ull << (it->first % kPlaces);
   }
   for (std::uint32_t w = first; w <= last; ++w) {
-    if (net[w] != words[w - first]) store(net[w], words[w - first]);
+    if (net[w] != words[w - first]) store_word<__u64>(net[w], words[w - first]);
   }
 }
 

@@ -3,11 +3,11 @@
 // when a bit may go. The counts live in user space only and are rebuilt from the table at start.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "dataplane/mapped_words.hpp"
 #include "probewall/abi/common.h"
 
 namespace probewall {
@@ -26,21 +26,20 @@ class SeenBits {
   }
   void add(std::uint64_t hash, __u64* words) {
     count(hash);
-    const auto bit = hash >> shift();
-    store(words[bit / 64], words[bit / 64] | 1ull << (bit % 64));
+    set_bit(words, hash >> shift(), true);
   }
   void drop(std::uint64_t hash, __u64* words) {
     const auto bit = hash >> shift();
     // A count at its end stays, and its bit with it, until the next start.
     if (counts_[bit] == kSticky || --counts_[bit] > 0) return;
-    store(words[bit / 64], words[bit / 64] & ~(1ull << (bit % 64)));
+    set_bit(words, bit, false);
   }
   /// Into readers' memory of `total` words. With `keep` bits that stand there stay, as readers may
   /// still go by another shift.
   void publish(__u64* words, std::size_t total, bool keep) const {
     for (std::size_t i = 0; i < total; ++i) {
       const __u64 wanted = word_at(i) | (keep ? words[i] : 0);
-      if (words[i] != wanted) store(words[i], wanted);
+      if (words[i] != wanted) store_word(words[i], wanted);
     }
   }
 
@@ -48,9 +47,6 @@ class SeenBits {
   using Count = std::uint8_t;
   static constexpr Count kSticky = std::numeric_limits<Count>::max();
 
-  static void store(__u64& word, __u64 value) {
-    std::atomic_ref(word).store(value, std::memory_order_release);
-  }
   __u64 word_at(std::size_t index) const {
     if (index * 64 >= counts_.size()) return 0;
     __u64 word = 0;

@@ -54,7 +54,7 @@ class SingleTable {
       if (!lines) return tl::unexpected(lines.error());
       out.table_ = Table{std::move(*lines)};
       out.for_each_in_buckets([&](const Key&, const SlotEntry&) { ++out.in_buckets_; });
-      if (!read_only) out.stamp();
+      if (!read_only) stamp(out.table_);
       return out;
     }
     if (errno != ENOENT) return fail(errno, std::string{"read "} + name);
@@ -84,7 +84,7 @@ class SingleTable {
     SeenBits seen = counted(table_);
     const bool moved = front_.head->shift != seen.shift();
     point_front(table_.log2(), seen);
-    if (moved && !wait_for_readers()) {  // no memory: bits that nobody needs stay for now
+    if (moved && !wait_for_readers()) {  // no memory: bits of the former size stay until it grows
       seen_ = std::move(seen);
     } else {
       settle_front(std::move(seen));
@@ -206,16 +206,14 @@ class SingleTable {
       : outer_(outer), name_(name), front_(front), spill_(&spill) {}
 
   /// Every bucket says how large its table is.
-  void stamp() const {
-    const auto log2 = table_.log2();
-    for (std::uint64_t i = 0; i < table_.buckets(); ++i)
-      stamp(table_.bucket(static_cast<std::uint32_t>(i)), log2);
-  }
-  static void stamp(Bucket& bucket, unsigned log2) {
-    using Meta = decltype(bucket.meta);
-    const Meta stamped = (bucket.meta & ~(Meta{63} << S::kLog2At)) | static_cast<Meta>(log2)
-                                                                         << S::kLog2At;
-    if (bucket.meta != stamped) store_word<Meta>(bucket.meta, stamped);
+  static void stamp(const Table& table) {
+    using Meta = decltype(Bucket::meta);
+    const Meta size = static_cast<Meta>(table.log2()) << S::kLog2At;
+    for (std::uint64_t i = 0; i < table.buckets(); ++i) {
+      Bucket& bucket = table.bucket(static_cast<std::uint32_t>(i));
+      const Meta stamped = (bucket.meta & ~(Meta{63} << S::kLog2At)) | size;
+      if (bucket.meta != stamped) store_word<Meta>(bucket.meta, stamped);
+    }
   }
 
   /// The prefilter bits of what `table` and the spill hold.
@@ -325,8 +323,7 @@ class SingleTable {
     Table next{std::move(*lines)};
     next.header().mask = buckets - 1;
     next.header().seed = front_.head->seed;
-    for (std::uint64_t i = 0; i < buckets; ++i)
-      stamp(next.bucket(static_cast<std::uint32_t>(i)), log2);
+    stamp(next);
     std::uint64_t moved = 0;
     Result<void> spilled{};
     for_each_in_buckets([&](const Key& k, const SlotEntry& e) {

@@ -3,11 +3,11 @@
 // programs on other CPUs, so every store that publishes is a release store of one aligned word.
 #pragma once
 
-#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <cstring>
 
+#include "dataplane/mapped_words.hpp"
 #include "probewall/abi/block_table.h"
 #include "probewall/abi/maps.h"
 #include "probewall/ip.hpp"
@@ -39,15 +39,6 @@ struct SlotEntry {
     return e;
   }
 };
-
-template <typename T>
-T load_word(const T& word) {
-  return std::atomic_ref(const_cast<T&>(word)).load(std::memory_order_acquire);
-}
-template <typename T>
-void store_word(T& word, T value) {
-  std::atomic_ref(word).store(value, std::memory_order_release);
-}
 
 struct V4Slots {
   using Bucket = pw_v4_bucket;
