@@ -20,6 +20,15 @@ using testing::summary;
 constexpr std::uint8_t kEndStream = frame_flag::kEndStream;
 constexpr std::uint8_t kEndHeaders = frame_flag::kEndHeaders;
 
+/// Requests whose bodies do not end.
+std::string open_bodies(Http2Bytes& peer, std::uint32_t count) {
+  std::string bytes;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    bytes += peer.headers(2 * i + 1, Http2Bytes::post_fields("/a"), 0);
+  }
+  return bytes;
+}
+
 void send(FlowLab& lab, std::string_view bytes, std::int64_t at = 0) {
   for (std::size_t n = 0; n < bytes.size(); n += 1400) {
     lab.client(at + static_cast<std::int64_t>(n), bytes.substr(n, 1400));
@@ -95,10 +104,7 @@ TEST(Http2Requests, RapidResetsAreAllCounted) {
 TEST(Http2Requests, MoreOpenBodiesThanAreKeptAreGivenOutCut) {
   FlowLab lab;
   Http2Bytes peer;
-  std::string bytes = Http2Bytes::preface();
-  for (std::uint32_t i = 0; i < 100; ++i) {
-    bytes += peer.headers(2 * i + 1, Http2Bytes::post_fields("/a"), 0);
-  }
+  const std::string bytes = Http2Bytes::preface() + open_bodies(peer, 100);
   lab.client(0, bytes);
   EXPECT_EQ(lab.requests().size(), 68u);
   lab.finish();
@@ -168,10 +174,7 @@ TEST(Http2Requests, ConnectionsTogetherHaveABoundAndTheOldestGivesWay) {
   FlowLab lab;
   Http2Bytes peer;
   // Each leaves 32 bodies unfinished.
-  std::string bytes = Http2Bytes::preface();
-  for (std::uint32_t i = 0; i < 32; ++i) {
-    bytes += peer.headers(2 * i + 1, Http2Bytes::post_fields("/a"), 0);
-  }
+  const std::string bytes = Http2Bytes::preface() + open_bodies(peer, 32);
   std::uint16_t port = 1000;
   while (lab.lost(Loss::kHttp2) == 0 && port < 3000) {
     lab.base.flow.client_port = port++;
