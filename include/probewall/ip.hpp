@@ -110,6 +110,14 @@ struct FlowKey {
   auto operator<=>(const FlowKey&) const = default;
 };
 
+/// The 128-bit product of two words, folded. The multiplications of a key's parts do not wait for
+/// each other, as those of hash_bytes() do.
+inline std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = Wide{a} * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
 /// Multiply-fold over 8-byte words: quick, and every bit of the input reaches the top bits.
 inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed = 0) {
   const auto* p = static_cast<const unsigned char*>(data);
@@ -118,6 +126,15 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
     h = (h ^ word) * 0xff51afd7ed558ccdull;
     h ^= h >> 32;
   };
+  if (size >= 64) {  // two chains that do not wait for each other
+    std::uint64_t other = std::rotl(h, 32);
+    for (std::uint64_t words[4]; size >= sizeof words; size -= sizeof words, p += sizeof words) {
+      std::memcpy(words, p, sizeof words);
+      h = fold_product(h ^ words[0], words[1] ^ 0xff51afd7ed558ccdull);
+      other = fold_product(other ^ words[2], words[3] ^ 0xd6e8feb86659fd93ull);
+    }
+    mix(other);
+  }
   std::uint64_t word = 0;
   for (; size >= sizeof word; size -= sizeof word, p += sizeof word) {
     std::memcpy(&word, p, sizeof word);
@@ -130,14 +147,6 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
   }
   h *= 0xc4ceb9fe1a85ec53ull;
   return h ^ (h >> 29);
-}
-
-/// The 128-bit product of two words, folded. The multiplications of a key's parts do not wait for
-/// each other, as those of hash_bytes() do.
-inline std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = Wide{a} * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 inline std::uint64_t hash_address(const IpAddress& address, std::uint64_t seed = 0) {

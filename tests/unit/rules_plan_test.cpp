@@ -128,8 +128,8 @@ TEST(Plan, AThousandMoreRulesAreNotLookedAt) {
   std::uint64_t id = 0;
   for (const Step& step : varied_requests()) {
     const Request request = request_from(step, ++id, Judge::time(0), "198.51.100.7");
-    few.read(request, false, a);
-    many.read(request, false, b);
+    few.read(request, {}, a);
+    many.read(request, {}, b);
     const auto count = [](const RuleSet& rules, const Features& f) {
       std::size_t n = 0;
       for_each_bit(f.candidates, 0, rules.compiled().plan.watchers, [&](std::size_t) { ++n; });

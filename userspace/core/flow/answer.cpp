@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/flow/answer_text.hpp"
 #include "core/flow/http2_answers.hpp"
 #include "core/llm/classify.hpp"
 #include "probewall/bytes.hpp"
@@ -153,10 +152,15 @@ bool AnswerMatcher::pass_interim() {
   }
 }
 
-bool AnswerMatcher::is_whole() const {
+/// Of the open answer, which is to the first request that waits, if any.
+AnswerSize AnswerMatcher::measure() const {
   const bool to_head = !expected_.empty() && expected_.front().to_head;
+  return measure_answer(pending_->text, to_head);
+}
+
+bool AnswerMatcher::is_whole(const AnswerSize& size) const {
   const bool more = expected_.size() + skipped_ > 1;
-  return pending_->cut || is_whole_answer(pending_->text, to_head, more);
+  return pending_->cut || is_whole_answer(pending_->text, size, more);
 }
 
 bool AnswerMatcher::match_front() const {
@@ -164,9 +168,8 @@ bool AnswerMatcher::match_front() const {
 }
 
 /// Takes the open answer off the front of the captured bytes; what is behind it is open next.
-Response AnswerMatcher::cut_front(bool to_head) {
+Response AnswerMatcher::cut_front(const AnswerSize& size) {
   const auto done = std::exchange(pending_, nullptr);
-  const AnswerSize size = measure_answer(done->text, to_head);
   const std::uint32_t there = done->next_seq - done->seq;
   Response r;
   r.time = done->time;
@@ -192,11 +195,11 @@ Response AnswerMatcher::cut_front(bool to_head) {
   return r;
 }
 
-std::optional<AnswerMatcher::Answer> AnswerMatcher::make() {
+AnswerMatcher::Answer AnswerMatcher::make(const AnswerSize& size) {
   Answer out;
   out.request = expected_.front();
   expected_.erase(expected_.begin());
-  out.response = cut_front(out.request.to_head);
+  out.response = cut_front(size);
   out.response.request_id = out.request.request_id;
   return out;
 }
@@ -205,11 +208,13 @@ std::optional<AnswerMatcher::Answer> AnswerMatcher::take_ready() {
   if (http2_) return http2_->take(true);
   while (pending_ && pass_interim()) {
     if (switch_protocols()) return http2_->take(true);
-    if (answer_status(pending_->text) == 0 || !is_whole()) break;
-    if (match_front()) return make();
+    if (answer_status(pending_->text) == 0) break;
+    const AnswerSize size = measure();
+    if (!is_whole(size)) break;
+    if (match_front()) return make(size);
     if (!expected_.empty() || skipped_ == 0) break;
     --skipped_;
-    cut_front(false);
+    cut_front(size);
   }
   return std::nullopt;
 }
@@ -219,7 +224,7 @@ std::optional<AnswerMatcher::Answer> AnswerMatcher::take_now() {
   if (!pending_ || !pass_interim() || answer_status(pending_->text) == 0 || !match_front()) {
     return std::nullopt;
   }
-  return make();
+  return make(measure());
 }
 
 bool AnswerMatcher::drop_unmatched() {

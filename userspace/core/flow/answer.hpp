@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/events.hpp"
+#include "core/flow/answer_text.hpp"
 #include "probewall/time.hpp"
 
 namespace probewall {
@@ -90,12 +91,13 @@ class AnswerMatcher {
   };
   void begin(const AnswerPiece& piece, std::size_t offset);
   bool pass_interim();
-  bool is_whole() const;
+  AnswerSize measure() const;
+  bool is_whole(const AnswerSize& size) const;
   bool match_front() const;
-  std::optional<Answer> make();
+  Answer make(const AnswerSize& size);
   bool switch_protocols();
   void begin_http2();
-  Response cut_front(bool to_head);
+  Response cut_front(const AnswerSize& size);
   void lose_answered();
 
   static constexpr std::size_t kMaxExpected = 64;

@@ -59,7 +59,7 @@ Framing framing_of(std::string_view head) {
 
 int answer_status(std::string_view text) {
   if (text.size() < 12 || text.substr(0, 5) != "HTTP/") return 0;
-  const auto space = text.find(' ');
+  const auto space = text.substr(5, 4) == "1.1 " ? 8 : text.find(' ');
   if (space == std::string_view::npos || space + 4 > text.size()) return 0;
   int code = 0;
   for (const char c : text.substr(space + 1, 3)) {
@@ -115,9 +115,8 @@ AnswerSize measure_answer(std::string_view text, bool to_head) {
   return size;
 }
 
-bool is_whole_answer(std::string_view text, bool to_head, bool more) {
+bool is_whole_answer(std::string_view text, const AnswerSize& size, bool more) {
   if (text.size() >= kEnough) return true;
-  const AnswerSize size = measure_answer(text, to_head);
   if (size.head == std::string_view::npos) return false;
   if (answer_status(text) == 101) return true;
   if (size.total) return text.size() >= std::min<std::uint64_t>(*size.total, kEnough);

@@ -33,7 +33,8 @@ AnswerSize measure_answer(std::string_view text, bool to_head);
 
 /// Whether nothing that rules look at is missing. The body counts as well as the head ("model not
 /// found"), however the answer was segmented; a body of unknown length is there with its first
-/// byte, or, when another answer may follow it (`more`), a chunked one with its last chunk.
-bool is_whole_answer(std::string_view text, bool to_head, bool more);
+/// byte, or, when another answer may follow it (`more`), a chunked one with its last chunk. `size`
+/// is what measure_answer() says of `text`.
+bool is_whole_answer(std::string_view text, const AnswerSize& size, bool more);
 
 }  // namespace probewall

@@ -36,6 +36,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
     r.llm.clear();
   } else {
     llm_reader_.read(r.body_prefix, r.llm);
+    if (r.llm.complete) r.body_prefix.resize(r.llm.document_size);
   }
   const Classified kind = classify(r.head, r.llm);
   r.api = kind.api;

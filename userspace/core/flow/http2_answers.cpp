@@ -165,7 +165,10 @@ void Http2Answers::on_reset(std::uint32_t stream) {
 std::optional<AnswerMatcher::Answer> Http2Answers::take(bool whole) {
   for (Exchange& e : exchanges_) {
     if (!e.begun || !e.claimed()) continue;
-    if (whole && !e.ended && !is_whole_answer(e.text, e.request.to_head, false)) continue;
+    if (whole && !e.ended) {
+      const AnswerSize size = measure_answer(e.text, e.request.to_head);
+      if (!is_whole_answer(e.text, size, false)) continue;
+    }
     AnswerMatcher::Answer out;
     out.request = e.request;
     out.response.request_id = e.request.request_id;

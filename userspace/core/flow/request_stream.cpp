@@ -194,14 +194,16 @@ std::size_t RequestStream::feed_length(std::string_view bytes, const ByteOrigin&
   const auto kept = bytes.substr(0, std::min(used, out.cap() - d.wire.size()));
   d.note_origin(origin);
   d.wire += kept;
-  const std::size_t json_end = d.json.feed(kept);
+  // With all of the body there, the reader of its JSON says where that ends.
+  const bool all = phase_ == Phase::kHead && kept.size() == used;
+  const std::size_t json_end = all ? JsonEnd::npos : d.json.feed(kept);
   if (json_end != JsonEnd::npos) {
     d.body_size += json_end;
     emit(Ending::kComplete, out);
     return used;
   }
   d.body_size += kept.size();
-  if (phase_ == Phase::kHead && kept.size() == used) {
+  if (all) {
     emit(Ending::kComplete, out);
   } else if (d.wire.size() >= out.cap()) {
     emit(Ending::kTruncated, out);

@@ -38,6 +38,7 @@ class HeadBuilder {
 
   void build(std::string_view text) {
     bool bare = false;
+    const bool has_nul = text.find('\0') != std::string_view::npos;
     if (!set_request_line(take_line(text, bare))) return;
     while (!text.empty()) {
       const auto line = take_line(text, bare);
@@ -46,7 +47,7 @@ class HeadBuilder {
     }
     flush();
     finish();
-    if (bare) head_.odd = true;
+    if (bare || has_nul) head_.odd = true;
   }
 
   /// HTTP/2: pseudo-headers first, then fields whose names are lower case (RFC 9113, section 8.2).
@@ -105,7 +106,7 @@ class HeadBuilder {
     head_.method = parts.method;
     head_.version_major = parts.version_major;
     head_.version_minor = parts.version_minor;
-    head_.odd = parts.odd || line.find('\0') != std::string_view::npos;
+    head_.odd = parts.odd;
     set_target(parts.target);
     return true;
   }
@@ -142,7 +143,6 @@ class HeadBuilder {
   }
 
   void add_line(std::string_view line) {
-    if (line.find('\0') != std::string_view::npos) head_.odd = true;
     if (line[0] == ' ' || line[0] == '\t') {  // obs-fold (RFC 9112, section 5.2)
       head_.odd = true;
       const auto more = trim_blank(line);

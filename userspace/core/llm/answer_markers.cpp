@@ -184,11 +184,21 @@ struct MarkerIndex {
   std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker that may, from 1
   std::array<std::uint8_t, N + 1> next{};      ///< another one in the same bucket
   std::array<std::uint8_t, N + 1> also{};      ///< the one that must occur, too; 0: none
+  std::array<std::uint32_t, N + 1> start{};    ///< its first four bytes, bit 0x20 set
 
   static constexpr std::size_t bucket(char before, char last) {
     const auto low = static_cast<std::uint32_t>(static_cast<unsigned char>(before) | 0x20u);
     const auto high = static_cast<std::uint32_t>(static_cast<unsigned char>(last) | 0x20u);
     return ((low | high << 8) * 0x9E3779B1u) >> 20;
+  }
+
+  /// Four bytes at once, alike in either case.
+  static constexpr std::uint32_t four(const char* at) {
+    std::uint32_t word = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      word |= static_cast<std::uint32_t>(static_cast<unsigned char>(at[i])) << 8 * i;
+    }
+    return word | 0x20202020u;
   }
 
   /// 0 without a text. A text that is no row does not compile.
@@ -214,6 +224,7 @@ struct MarkerIndex {
       next[m] = head;
       head = static_cast<std::uint8_t>(m);
       also[m] = number_of(markers, markers[m - 1].also);
+      start[m] = four(text.data());
     }
   }
 };
@@ -235,8 +246,9 @@ Impl find_marker(std::string_view text, const Marker (&markers)[N], const Marker
       continue;
     }
     const std::string_view rest = text.substr(end + 1 - index.width);
+    const std::uint32_t start = index.four(rest.data());
     for (std::size_t m = index.first[bucket]; m != 0; m = index.next[m]) {
-      if (!seen[m] && begins(rest, markers[m - 1].text)) seen[m] = true;
+      if (start == index.start[m] && !seen[m] && begins(rest, markers[m - 1].text)) seen[m] = true;
     }
     ++end;
   }

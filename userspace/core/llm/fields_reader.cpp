@@ -44,10 +44,10 @@ class LlmFieldsReader::State {
   void on_quote();
   void read_key();
   void read_value();
-  void use_text(FieldUse use);
+  void use_text(FieldUse use, std::string_view text);
   void read_word(char first);
   void number(std::string_view word);
-  void add_url(FieldName key);
+  void add_url(FieldName key, std::string_view text);
   void end_message();
   void after_value() { expect_ = Expect::kCommaOrEnd; }
   void punctuation(char c);
@@ -135,7 +135,9 @@ void LlmFieldsReader::State::close(bool array) {
   if (top().place == FieldPlace::kMessage && in_message_) end_message();
   --depth_;
   after_value();
-  if (depth_ == 0) out_->complete = true;
+  if (depth_ > 0) return;
+  out_->complete = true;
+  out_->document_size = pos_;
 }
 
 /// Too deep to be a request anyone answers: brackets are only counted.
@@ -177,13 +179,14 @@ void LlmFieldsReader::State::on_quote() {
 }
 
 void LlmFieldsReader::State::read_key() {
-  const StringEnd end = read_json_string(text_, pos_, kMaxKey, scratch_);
+  StringEnd end;
+  const std::string_view key = view_json_string(text_, pos_, kMaxKey, scratch_, end);
   pos_ = end.pos;
   if (end.malformed) out_->malformed = true;
   if (!end.finished) return;
-  top().key = field_name(scratch_);
+  top().key = field_name(key);
   if (top().place == FieldPlace::kRoot && out_->top_keys.size() < kMaxTopKeys) {
-    out_->top_keys.push_back(scratch_);
+    out_->top_keys.emplace_back(key);
   }
   expect_ = Expect::kColon;
 }
@@ -193,63 +196,59 @@ void LlmFieldsReader::State::read_value() {
   const FieldName key = frame.array && depth_ > 1 ? stack_[depth_ - 2].key : frame.key;
   const FieldUse use = string_use(frame.place, frame.key);
   const bool url = may_be_url(key) && out_->urls.size() < kMaxUrls;
-  const StringEnd end =
-      use == FieldUse::kNothing && !url
-          ? skip_json_string(text_, pos_)
-          : read_json_string(text_, pos_,
-                             use == FieldUse::kNothing ? kMaxUrl : LlmFields::kTextBytes, scratch_);
+  StringEnd end;
+  std::string_view text;
+  if (use == FieldUse::kNothing && !url) {
+    end = skip_json_string(text_, pos_);
+  } else {
+    const std::size_t limit = use == FieldUse::kNothing ? kMaxUrl : LlmFields::kTextBytes;
+    text = view_json_string(text_, pos_, limit, scratch_, end);
+  }
   pos_ = end.pos;
   if (end.malformed) out_->malformed = true;
   after_value();
-  if (url) add_url(key);
-  if (use != FieldUse::kNothing) use_text(use);
+  if (url) add_url(key, text);
+  if (use != FieldUse::kNothing) use_text(use, text);
 }
 
-void LlmFieldsReader::State::use_text(FieldUse use) {
+void LlmFieldsReader::State::use_text(FieldUse use, std::string_view text) {
   switch (use) {
     case FieldUse::kModel:
-      cut_utf8(scratch_, kMaxModel);
-      out_->model = scratch_;
+      out_->model = utf8_prefix(text, kMaxModel);
       break;
     case FieldUse::kName:
-      cut_utf8(scratch_, kMaxModel);
-      name_ = scratch_;
+      name_ = utf8_prefix(text, kMaxModel);
       break;
     case FieldUse::kRole:
-      cut_utf8(scratch_, kMaxRole);
-      role_ = scratch_;
+      role_ = utf8_prefix(text, kMaxRole);
       break;
     case FieldUse::kMessageText:
       if (!message_.empty() && message_.size() < LlmFields::kTextBytes) message_ += '\n';
-      message_ += scratch_;
+      message_ += text;
       cut_utf8(message_, LlmFields::kTextBytes);
       break;
     case FieldUse::kUser:
-      if (!scratch_.empty()) out_->user_text = scratch_;
+      if (!text.empty()) out_->user_text = text;
       break;
     case FieldUse::kWeakUser:
-      weak_user_ = scratch_;
+      weak_user_ = text;
       break;
     case FieldUse::kSystem:
-      if (out_->system_text.empty()) out_->system_text = scratch_;
+      if (out_->system_text.empty()) out_->system_text = text;
       break;
     case FieldUse::kRpcMethod:
-      cut_utf8(scratch_, kMaxName);
-      out_->rpc_method = scratch_;
+      out_->rpc_method = utf8_prefix(text, kMaxName);
       break;
     case FieldUse::kClientName:
-      cut_utf8(scratch_, kMaxName);
-      out_->client_name = scratch_;
+      out_->client_name = utf8_prefix(text, kMaxName);
       break;
     case FieldUse::kNothing:
       break;
   }
 }
 
-void LlmFieldsReader::State::add_url(FieldName key) {
-  if (!looks_like_url(key, scratch_)) return;
-  out_->urls.push_back(scratch_);
-  cut_utf8(out_->urls.back(), kMaxUrl);
+void LlmFieldsReader::State::add_url(FieldName key, std::string_view text) {
+  if (looks_like_url(key, text)) out_->urls.emplace_back(utf8_prefix(text, kMaxUrl));
 }
 
 void LlmFieldsReader::State::end_message() {
@@ -257,9 +256,9 @@ void LlmFieldsReader::State::end_message() {
   if (!role_.empty() && out_->roles.size() < kMaxRoles) out_->roles.push_back(role_);
   if (!message_.empty()) {
     if (role_.empty() || role_ == "user" || role_ == "human") {
-      out_->user_text = message_;
+      std::swap(out_->user_text, message_);
     } else if ((role_ == "system" || role_ == "developer") && out_->system_text.empty()) {
-      out_->system_text = message_;
+      std::swap(out_->system_text, message_);
     }
   }
   role_.clear();

@@ -146,9 +146,8 @@ std::size_t ascii_run(std::string_view s, std::size_t pos) {
   return i - pos;
 }
 
-}  // namespace
-
-std::size_t find_string_special(std::string_view text, std::size_t pos) {
+/// find_string_special(); `ascii` becomes false when a byte before that is not.
+inline std::size_t find_special(std::string_view text, std::size_t pos, bool& ascii) {
 #if defined(__SSE2__)
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
@@ -159,12 +158,26 @@ std::size_t find_string_special(std::string_view text, std::size_t pos) {
         _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
                      _mm_cmpeq_epi8(_mm_min_epu8(block, control), block));
     const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit));
-    if (mask != 0) return pos + static_cast<std::size_t>(std::countr_zero(mask));
+    const auto high = static_cast<unsigned>(_mm_movemask_epi8(block));
+    if (mask != 0) {
+      if ((high & (mask - 1) & ~mask) != 0) ascii = false;
+      return pos + static_cast<std::size_t>(std::countr_zero(mask));
+    }
+    if (high != 0) ascii = false;
     pos += 16;
   }
 #endif
-  while (pos < text.size() && !is_special(text[pos])) ++pos;
+  for (; pos < text.size() && !is_special(text[pos]); ++pos) {
+    if (static_cast<unsigned char>(text[pos]) >= 0x80) ascii = false;
+  }
   return pos;
+}
+
+}  // namespace
+
+std::size_t find_string_special(std::string_view text, std::size_t pos) {
+  bool ascii = true;
+  return find_special(text, pos, ascii);
 }
 
 StringEnd skip_json_string(std::string_view text, std::size_t pos) {
@@ -186,30 +199,35 @@ StringEnd skip_json_string(std::string_view text, std::size_t pos) {
   return end;
 }
 
+std::string_view view_json_string(std::string_view text, std::size_t pos, std::size_t limit,
+                                  std::string& scratch, StringEnd& end) {
+  // Most strings are plain and short: one look, no copy.
+  bool ascii = true;
+  const std::size_t first = find_special(text, pos, ascii);
+  if (first < text.size() && text[first] == '"' && first - pos <= limit && ascii) {
+    end = {first + 1, true, false};
+    return text.substr(pos, first - pos);
+  }
+  end = read_json_string(text, pos, limit, scratch);
+  return scratch;
+}
+
 StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t limit,
                            std::string& out) {
   StringEnd end;
-  // Most strings are plain and short: one look, one copy.
-  const std::size_t first = find_string_special(text, pos);
-  if (first < text.size() && text[first] == '"' && first - pos <= limit) {
-    const auto plain = text.substr(pos, first - pos);
-    out.assign(plain);
-    if (ascii_run(plain, 0) != plain.size()) make_valid_utf8(out, limit);
-    end.pos = first + 1;
-    return end;
-  }
+  end.finished = false;
   out.clear();
   const std::size_t stop = limit + 8;  // room for a last character; cut at a boundary below
+  bool ascii = true;                   // what stands there unescaped
   for (;;) {
-    const auto special = find_string_special(text, pos);
+    const auto special = find_special(text, pos, ascii);
     if (out.size() < stop) out += text.substr(pos, std::min(special - pos, stop - out.size()));
     pos = special;
     if (pos == text.size()) break;
     const char c = text[pos++];
     if (c == '"') {
-      end.pos = pos;
-      make_valid_utf8(out, limit);
-      return end;
+      end.finished = true;
+      break;
     }
     if (c != '\\') {  // a raw control character: no JSON, but some readers take it
       end.malformed = true;
@@ -223,11 +241,16 @@ StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t l
       pos = unescape_unicode(text, pos, out, end.malformed);
     } else {
       out += simple_escape(escape);
+      ascii = ascii && static_cast<unsigned char>(escape) < 0x80;
     }
   }
-  end.pos = text.size();
-  end.finished = false;
-  make_valid_utf8(out, limit);
+  end.pos = pos;
+  // Only bytes sent as they are can be invalid: escapes give whole characters.
+  if (ascii) {
+    cut_utf8(out, limit);
+  } else {
+    make_valid_utf8(out, limit);
+  }
   return end;
 }
 
@@ -259,10 +282,14 @@ void make_valid_utf8(std::string& text, std::size_t limit) {
   text = std::move(out);
 }
 
-void cut_utf8(std::string& text, std::size_t limit) {
-  if (text.size() <= limit) return;
+std::string_view utf8_prefix(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  text.resize(limit);
+  return text.substr(0, limit);
+}
+
+void cut_utf8(std::string& text, std::size_t limit) {
+  text.resize(utf8_prefix(text, limit).size());
 }
 
 std::size_t JsonEnd::feed(std::string_view piece) {

@@ -27,10 +27,16 @@ StringEnd skip_json_string(std::string_view text, std::size_t pos);
 StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t limit,
                            std::string& out);
 
+/// The same, into `scratch` only when it does not stand in `text` as it is meant; otherwise a view
+/// into that.
+std::string_view view_json_string(std::string_view text, std::size_t pos, std::size_t limit,
+                                  std::string& scratch, StringEnd& end);
+
 /// Cuts `text` to `limit` bytes at a character boundary and replaces what is not UTF-8.
 void make_valid_utf8(std::string& text, std::size_t limit);
 
-/// Cuts `text`, which is valid UTF-8, to at most `limit` bytes at a character boundary.
+/// The first at most `limit` bytes of `text`, which is valid UTF-8, up to a character boundary.
+std::string_view utf8_prefix(std::string_view text, std::size_t limit);
 void cut_utf8(std::string& text, std::size_t limit);
 
 /// Notices where a JSON document ends, fed in pieces of any size. Counts brackets only: whether

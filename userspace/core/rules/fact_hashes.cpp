@@ -6,9 +6,9 @@
 namespace probewall::rules {
 namespace {
 
-std::optional<std::uint32_t> hash_text(std::string_view text) {
+std::optional<std::uint32_t> hash_text(std::string_view text, std::uint64_t seed = 0) {
   if (text.empty()) return std::nullopt;
-  return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), 7) >> 32);
+  return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), seed + 7) >> 32);
 }
 
 }  // namespace
@@ -48,8 +48,7 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
     case FactValue::kPath:
       return hash_text(features_->path);
     case FactValue::kTarget:
-      text_.assign(r.head.method).append(" ").append(r.head.target);
-      return hash_text(text_);
+      return hash_text(r.head.target, hash_text(r.head.method).value_or(0));
     case FactValue::kKey:
       return of_key(r);
     case FactValue::kAuthStyle:
@@ -76,11 +75,13 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
   return std::nullopt;
 }
 
-std::optional<std::uint32_t> FactHashes::header_shape() {
-  text_.clear();
-  for (const HeaderView h : features_->request->head.headers) text_.append(h.name).append(",");
-  for (char& c : text_) c = ascii_lower(c);
-  return hash_text(text_);
+std::optional<std::uint32_t> FactHashes::header_shape() const {
+  std::uint64_t h = 0;
+  for (const HeaderView header : features_->request->head.headers) {
+    h = hash_bytes(header.name.data(), header.name.size(), h + 7);
+  }
+  if (h == 0) return std::nullopt;
+  return static_cast<std::uint32_t>(h >> 32);
 }
 
 /// Host and port of the first URL in a field that is no prose.

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include "core/rules/features.hpp"
 
@@ -21,14 +20,13 @@ class FactHashes {
 
  private:
   std::optional<std::uint32_t> compute(FactValue kind);
-  std::optional<std::uint32_t> header_shape();
+  std::optional<std::uint32_t> header_shape() const;
   std::optional<std::uint32_t> url_host() const;
 
   static constexpr std::size_t kKinds = static_cast<std::size_t>(FactValue::kCount);
   const Features* features_ = nullptr;
   std::array<std::optional<std::uint32_t>, kKinds> values_;
   std::uint32_t known_ = 0;  ///< bit per FactValue
-  std::string text_;
 };
 
 }  // namespace probewall::rules

@@ -72,9 +72,15 @@ void normalise_model(std::string_view model, std::string& out) {
 }
 
 std::string_view auth_style(const Request& request) {
-  for (const char* name : {"authorization", "x-api-key", "api-key", "x-goog-api-key"}) {
-    if (request.head.has_header(name)) return name;
+  static constexpr std::array<std::string_view, 4> kNames{"authorization", "x-api-key", "api-key",
+                                                          "x-goog-api-key"};
+  std::size_t best = kNames.size();
+  for (const HeaderView header : request.head.headers) {
+    for (std::size_t i = 0; i < best; ++i) {
+      if (equals_lower(header.name, kNames[i])) best = i;
+    }
   }
+  if (best < kNames.size()) return kNames[best];
   const std::string& target = request.head.target;
   const bool in_query = target.find("?key=") != target.npos ||
                         target.find("&key=") != target.npos ||
@@ -113,8 +119,11 @@ void FeatureReader::narrow(Subject subject, std::size_t labels_before, Features&
   }
 }
 
-/// Clients and scanners alike repeat their paths, user agents and models.
-const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std::string_view text) {
+/// Clients and scanners alike repeat their paths, user agents and models. `scan` gives the labels
+/// of a text that is not remembered.
+template <typename Scan>
+const std::vector<std::uint32_t>& FeatureReader::remembered(Subject subject, std::string_view text,
+                                                            Scan scan) {
   const std::uint64_t hash =
       hash_bytes(text.data(), text.size(), static_cast<std::uint64_t>(subject) + 1);
   const bool short_text = text.size() <= kMaxRemembered;
@@ -122,15 +131,32 @@ const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std:
   if (short_text && entry.hash == hash && entry.subject == subject && entry.text == text) {
     return entry.labels;
   }
-  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(subject)];
-  matched_.clear();
-  patterns.db.scan(text, scratch_.get(), matched_);
   entry.labels.clear();
-  for (const std::uint32_t id : matched_) entry.labels.push_back(patterns.patterns[id].label);
+  scan(entry.labels);
   entry.hash = hash;
   entry.subject = subject;
   entry.text.assign(short_text ? text : std::string_view{});
   return entry.labels;
+}
+
+const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std::string_view text) {
+  return remembered(subject, text, [&](std::vector<std::uint32_t>& labels) {
+    const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(subject)];
+    matched_.clear();
+    patterns.db.scan(text, scratch_.get(), matched_);
+    for (const std::uint32_t id : matched_) labels.push_back(patterns.patterns[id].label);
+  });
+}
+
+/// Whether some field pattern may match one of the values, a line each.
+bool FeatureReader::any_field(std::string_view joined) {
+  const auto& found =
+      remembered(Subject::kField, joined, [&](std::vector<std::uint32_t>& labels) {
+        const SubjectPatterns& patterns =
+            rules_->subjects[static_cast<std::size_t>(Subject::kField)];
+        if (patterns.joined.matches(joined, scratch_.get())) labels.push_back(0);
+      });
+  return !found.empty();
 }
 
 void FeatureReader::scan(Subject subject, std::string_view text, Features& f) {
@@ -176,8 +202,7 @@ void FeatureReader::scan_fields(Features& f) {
   }
   keep_only(f.candidates, row_);
   const std::size_t before = f.labels.list().size();
-  const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(Subject::kField)];
-  if (wanted(Subject::kField, f) && patterns.joined.matches(f.joined, scratch_.get())) {
+  if (wanted(Subject::kField, f) && any_field(f.joined)) {
     for (const BodyField& field : f.fields) {
       if (scanned(field)) scan_field(field, f);
     }
@@ -203,11 +228,12 @@ void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
   }
 }
 
-void FeatureReader::narrow_by_kind(Features& f) const {
+void FeatureReader::narrow_by_kind(bool first, Features& f) const {
   const Plan& plan = rules_->plan;
   const Request& r = *f.request;
   const auto auth = plan.auth.row(static_cast<std::size_t>(f.auth));
   f.candidates.assign(auth.begin(), auth.end());
+  if (first) keep_only(f.candidates, plan.first.row(0));
   keep_only(f.candidates, plan.method.row(f.method));
   keep_only(f.candidates, plan.api.row(static_cast<std::size_t>(r.api)));
   keep_only(f.candidates, plan.product.row(static_cast<std::size_t>(r.impl)));
@@ -237,9 +263,9 @@ void FeatureReader::read_prompt(const Request& request, Features& f) {
   scan(Subject::kSpeech, f.text, f);
 }
 
-void FeatureReader::read(const Request& request, bool key_accepted, Features& out) {
+void FeatureReader::read(const Request& request, const SenderFacts& sender, Features& out) {
   out.request = &request;
-  out.auth = auth_of(request.head.auth, key_accepted);
+  out.auth = auth_of(request.head.auth, sender.key_accepted);
   out.labels.reset(rules_->labels.size());
   out.method = method_index(request.head.method);
   out.user_agent = request.head.user_agent();
@@ -254,7 +280,7 @@ void FeatureReader::read(const Request& request, bool key_accepted, Features& ou
       out.model);
   read_headers(head, out);
 
-  narrow_by_kind(out);
+  narrow_by_kind(sender.first_request, out);
   narrow_by_needs(rules_->plan.flags, out.flags, out);
   narrow_by_needs(rules_->plan.headers, out.header_bits, out);
   scan(Subject::kPath, out.path, out);

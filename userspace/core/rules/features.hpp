@@ -69,14 +69,19 @@ struct Features {
   std::string text, joined;
 };
 
+/// What is known of a request's sender before it is looked at.
+struct SenderFacts {
+  bool key_accepted = false;   ///< a server that refuses strangers has let the request's key in
+  bool first_request = false;  ///< nothing was seen of the source before
+};
+
 /// Fills Features from requests, and scans answers. One for each thread.
 class FeatureReader {
  public:
   /// `rules` must outlive this or the next use().
   void use(const RuleSet::Compiled& rules);
-  /// Fills everything but `hosted`. `key_accepted`: a server that refuses strangers has let the
-  /// request's key in. Buffers of `out` are reused.
-  void read(const Request& request, bool key_accepted, Features& out);
+  /// Fills everything but `hosted`. Buffers of `out` are reused.
+  void read(const Request& request, const SenderFacts& sender, Features& out);
   /// Labels of answer sets that match an answer's first bytes.
   void scan_answer(std::string_view answer, LabelBits& labels);
 
@@ -87,7 +92,7 @@ class FeatureReader {
   void scan_fields(Features& f);
   void scan_field(const BodyField& field, Features& f);
   void read_headers(const RequestHead& head, Features& out) const;
-  void narrow_by_kind(Features& f) const;
+  void narrow_by_kind(bool first, Features& f) const;
   void narrow_by_needs(const Needs& needs, std::uint64_t present, Features& f);
   void read_prompt(const Request& request, Features& f);
 
@@ -100,7 +105,10 @@ class FeatureReader {
   };
   static constexpr std::size_t kRemembered = 1024;
   static constexpr std::size_t kMaxRemembered = 256;  ///< bytes: bounds the memory
+  template <typename Scan>
+  const std::vector<std::uint32_t>& remembered(Subject subject, std::string_view text, Scan scan);
   const std::vector<std::uint32_t>& labels_in(Subject subject, std::string_view text);
+  bool any_field(std::string_view joined);
 
   std::vector<Remembered> remembered_;
   Remembered unremembered_;

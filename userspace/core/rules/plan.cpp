@@ -151,6 +151,7 @@ class Planner {
       plan_.no_label[s].reset(1, plan_.words, true);
       plan_.users[s].reset(1, plan_.words, false);
     }
+    plan_.first.reset(1, plan_.words, true);
     plan_.answers.reset(1, plan_.words, false);
     plan_.status.reset(500, plan_.words, true);
     for (std::size_t i = 0; i < plan_.rules; ++i) add_rule(i);
@@ -169,8 +170,27 @@ class Planner {
   void add_rule(std::size_t i) {
     const Rule& rule = rules_.rules[i];
     add_when(i, rule.when);
+    plan_.first.set(0, i, rule.on_answer || may_fire_first(rule));
     // A rule that looks at answers again only for its facts' sake takes any status.
     if (rule.on_answer) add_answer(i, rule.on_request ? nullptr : &rule.answer);
+  }
+
+  /// Whether the source conditions can hold at a source's first request, before its answer.
+  bool may_fire_first(const Rule& rule) const {
+    return std::all_of(rule.source.begin(), rule.source.end(), [&](const SourceCondition& c) {
+      switch (c.test) {
+        case SourceTest::kDistinct:  // a request has one value of a fact, but for labels
+          return c.range.low <= 1 || rules_.facts[c.fact].value == FactValue::kLabel;
+        case SourceTest::kRequests:
+          return c.range.contains(1);
+        case SourceTest::kFirstSeenBefore:
+          return c.within_ds == 0;
+        case SourceTest::kFailureRatio:
+          return false;  // nothing is answered yet
+        default:
+          return true;
+      }
+    });
   }
 
   void add_fact(std::size_t i) {

@@ -85,6 +85,7 @@ struct Plan {
   WatcherRows exact;  ///< one row: holds when nothing above excluded it; no need to evaluate
   std::vector<Condition> rest;  ///< by watcher: what of its condition the rows above do not say
   std::array<WatcherRows, kSubjects> users;  ///< one row each: the subject's text is asked for
+  WatcherRows first;                         ///< one row: may matter at a source's first request
   WatcherRows answers;                       ///< one row: has to do with answers
   WatcherRows status;                        ///< status - 100: not excluded by it
 };

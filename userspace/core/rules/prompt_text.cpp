@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -28,15 +29,16 @@ constexpr std::array<std::uint8_t, 256> kSpecial = [] {
 std::uint8_t special(char c) { return kSpecial[static_cast<unsigned char>(c)]; }
 
 #if defined(__SSE2__)
-/// Whether 16 bytes behind `before` stay as they are: single spaces do.
-bool stays(__m128i block, char before) {
+/// How many of 16 bytes behind `before` stay as they are: single spaces do.
+std::size_t staying(__m128i block, char before) {
   const auto has = [&](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
   const __m128i changed = _mm_or_si128(
       _mm_or_si128(_mm_or_si128(has('\t'), has('\r')), _mm_or_si128(has('\n'), has('`'))),
       _mm_or_si128(has('\''), has('\xe2')));
   const auto spaces = static_cast<unsigned>(_mm_movemask_epi8(has(' ')));
   const unsigned behind_space = spaces << 1 | (before == ' ' ? 1u : 0u);
-  return _mm_movemask_epi8(changed) == 0 && (spaces & behind_space) == 0;
+  const auto mask = static_cast<unsigned>(_mm_movemask_epi8(changed)) | (spaces & behind_space);
+  return static_cast<std::size_t>(std::countr_zero(mask | 1u << 16));
 }
 #endif
 
@@ -50,10 +52,12 @@ void normalise_prompt(std::string_view text, std::string& out) {
 #if defined(__SSE2__)
     while (text.size() - i >= 16) {
       const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
-      if (!stays(block, to == begin ? ' ' : to[-1])) break;
+      const std::size_t n = staying(block, to == begin ? ' ' : to[-1]);
+      // There is room: what was left out so far stands between `to` and the end.
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
-      to += 16;
-      i += 16;
+      to += n;
+      i += n;
+      if (n < 16) break;
     }
     if (i == text.size()) break;
 #endif

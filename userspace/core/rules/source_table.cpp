@@ -172,7 +172,9 @@ class SourceTable::State {
     const ServerAddress server{request.flow.server, request.flow.server_port};
     Pending& pending = pending_[request.id % kMaxPending];
     const auto key = FactHashes::of_key(request);
-    reader_.read(request, key && keys_.accepted(*key, server_hash(server)), features_);
+    const SenderFacts sender{key && keys_.accepted(*key, server_hash(server)),
+                             memory.requests == 1};
+    reader_.read(request, sender, features_);
     hashes_.begin(features_);
     begin(pending, request, server, key.value_or(0));
     features_.hosted = servers_.hosted(server, features_.model, pending.model_hash);
