@@ -156,11 +156,13 @@ constexpr std::size_t solid_bytes(std::string_view marker) {
   return marker.size();
 }
 
-/// Whether `text` begins with the marker, blanks after punctuation left aside.
-bool begins_with_json(std::string_view text, std::string_view marker) {
-  std::size_t at = 0;
-  for (std::size_t m = 0; m < marker.size(); ++m, ++at) {
-    if (m > 0 && opens_gap(marker[m - 1]) && !is_gap(marker[m])) {
+/// Whether `text` begins with the marker, blanks after punctuation left aside. `solid` is
+/// solid_bytes(marker).
+bool begins_with_json(std::string_view text, std::string_view marker, std::size_t solid) {
+  if (text.substr(0, solid) != marker.substr(0, solid)) return false;
+  std::size_t at = solid;
+  for (std::size_t m = solid; m < marker.size(); ++m, ++at) {
+    if (opens_gap(marker[m - 1]) && !is_gap(marker[m])) {
       while (at < text.size() && is_gap(text[at])) ++at;
     }
     if (at >= text.size() || text[at] != marker[m]) return false;
@@ -168,7 +170,7 @@ bool begins_with_json(std::string_view text, std::string_view marker) {
   return true;
 }
 
-bool begins_with_line(std::string_view text, std::string_view lower) {
+bool begins_with_line(std::string_view text, std::string_view lower, std::size_t) {
   return equals_lower(text.substr(0, lower.size()), lower);
 }
 
@@ -185,6 +187,7 @@ struct MarkerIndex {
   std::array<std::uint8_t, N + 1> next{};      ///< another one in the same bucket
   std::array<std::uint8_t, N + 1> also{};      ///< the one that must occur, too; 0: none
   std::array<std::uint32_t, N + 1> start{};    ///< its first four bytes, bit 0x20 set
+  std::array<std::uint8_t, N + 1> solid{};     ///< its solid_bytes()
 
   static constexpr std::size_t bucket(char before, char last) {
     const auto low = static_cast<std::uint32_t>(static_cast<unsigned char>(before) | 0x20u);
@@ -225,6 +228,7 @@ struct MarkerIndex {
       head = static_cast<std::uint8_t>(m);
       also[m] = number_of(markers, markers[m - 1].also);
       start[m] = four(text.data());
+      solid[m] = static_cast<std::uint8_t>(solid_bytes(text));
     }
   }
 };
@@ -248,7 +252,8 @@ Impl find_marker(std::string_view text, const Marker (&markers)[N], const Marker
     const std::string_view rest = text.substr(end + 1 - index.width);
     const std::uint32_t start = index.four(rest.data());
     for (std::size_t m = index.first[bucket]; m != 0; m = index.next[m]) {
-      if (start == index.start[m] && !seen[m] && begins(rest, markers[m - 1].text)) seen[m] = true;
+      const bool may = start == index.start[m] && !seen[m];
+      if (may && begins(rest, markers[m - 1].text, index.solid[m])) seen[m] = true;
     }
     ++end;
   }
@@ -265,7 +270,7 @@ bool is_page(std::string_view body) {
   constexpr std::size_t kFraming = 24;
   const std::size_t at = find_any<'<', '{'>(body.substr(0, kFraming));
   if (at == std::string_view::npos) return false;
-  return body[at] == '<' || begins_with_json(body.substr(at), "{\"openapi\":");
+  return body[at] == '<' || begins_with_json(body.substr(at), "{\"openapi\":", 1);
 }
 
 }  // namespace

@@ -232,8 +232,9 @@ class SourceTable::State {
       pending.facts.emplace_back(index, 0);
     } else if (fact.value == FactValue::kLabel) {
       const SetInfo& set = compiled().sets[fact.set];
-      for (std::uint32_t i = 0; i < set.label_count; ++i) {
-        if (features_.labels.test(set.first_label + i)) put(i + 1);
+      for (const std::uint32_t label : features_.labels.list()) {
+        const std::uint32_t i = label - set.first_label;
+        if (label >= set.first_label && i < set.label_count) put(i + 1);
       }
     } else if (const auto value = hashes_.value(fact.value)) {
       put(*value);
