@@ -162,6 +162,22 @@ TEST(FlowRequests, AreGivenOutWhenTheJsonEndsThoughTheBodyGoesOn) {
   EXPECT_EQ(lab.requests()[0].body_prefix, chat("a"));
 }
 
+TEST(FlowRequests, WhatFollowsTheJsonInABodyIsLeftOutWhereverItIsCut) {
+  const std::string json = chat("a");
+  const std::string body = json + "\r\n{\"more\":1} end";
+  const std::string s =
+      "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
+      "\r\n\r\n" + body;
+  for (std::size_t cut = 1; cut <= s.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    FlowLab lab;
+    lab.client(0, s.substr(0, cut));
+    if (cut < s.size()) lab.client(static_cast<std::int64_t>(cut), s.substr(cut));
+    ASSERT_EQ(lab.requests().size(), 1u);
+    EXPECT_EQ(lab.requests()[0].body_prefix, json);
+  }
+}
+
 TEST(FlowRequests, HeadLongerThanTheCapIsGivenOutCut) {
   FlowLab lab;
   const std::string s = "GET /x HTTP/1.1\r\nUser-Agent: zgrab\r\nX: " + std::string(1 << 20, 'y');

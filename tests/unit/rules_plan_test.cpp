@@ -86,8 +86,8 @@ TEST(Plan, ExcludesNothingThatHoldsAndTakesNothingThatDoesNot) {
   for (const Step& step : varied_requests()) {
     SCOPED_TRACE(step.method + " " + step.path + " " + step.body);
     const Request request = request_from(step, ++id, Judge::time(0), "198.51.100.7");
-    quick.read(request, request.id % 2 == 0, few);
-    slow.read(request, request.id % 2 == 0, all);
+    quick.read(request, {request.id % 2 == 0, false}, few);
+    slow.read(request, {request.id % 2 == 0, false}, all);
     std::size_t looked_at = 0;
     for (std::size_t w = 0; w < rules.plan.watchers; ++w) {
       const bool is_rule = w < rules.plan.rules;
@@ -106,6 +106,36 @@ TEST(Plan, ExcludesNothingThatHoldsAndTakesNothingThatDoesNot) {
     }
     EXPECT_LT(looked_at * 3, rules.plan.watchers * 2);
   }
+}
+
+/// Rules and points that a source's first request gets.
+std::vector<std::pair<std::string, double>> points_of(SourceTable& table, const Request& request) {
+  std::vector<std::pair<std::string, double>> out;
+  for (const Detection& d : table.on_request(request).detections) {
+    out.emplace_back(d.rule, d.points);
+  }
+  return out;
+}
+
+TEST(Plan, FirstRequestsFireWhatTheyFireWhenEveryRuleIsLookedAt) {
+  SourceTable quick{shipped_rules(), PolicyConfig{}, 1000};
+  auto every = RuleSet::compile(RuleSet::builtin());
+  ASSERT_TRUE(every.has_value());
+  Plan& plan = const_cast<RuleSet::Compiled&>((*every)->compiled()).plan;
+  plan.first.reset(1, plan.words, true);
+  SourceTable slow{*every, PolicyConfig{}, 1000};
+  std::uint64_t id = 0;
+  std::size_t fired = 0;
+  for (const Step& step : varied_requests()) {
+    SCOPED_TRACE(step.method + " " + step.path + " " + step.body);
+    ++id;
+    const std::string source = "198.51.100." + std::to_string(id);
+    const Request first = request_from(step, id, Judge::time(0), source);
+    const auto points = points_of(quick, first);
+    EXPECT_EQ(points, points_of(slow, first));
+    fired += points.size();
+  }
+  EXPECT_GE(fired, 20u);
 }
 
 TEST(Plan, AThousandMoreRulesAreNotLookedAt) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "probewall/prefetch.hpp"
+
 namespace probewall {
 
 FlowTable::FlowTable(std::uint32_t max_flows, std::uint64_t hash_seed)
@@ -22,6 +24,7 @@ Flow& FlowTable::create(const FlowKey& key) {
     index = free_.back();
     free_.pop_back();
   }
+  if (!free_.empty()) prefetch(slab_[free_.back()]);  // the next one's
   Flow& flow = slab_[index];
   flow.key = key;
   flow.index = index;
@@ -31,6 +34,7 @@ Flow& FlowTable::create(const FlowKey& key) {
 
 void FlowTable::erase(Flow& flow) {
   for (unsigned q = 0; q < kQueueCount; ++q) remove(flow, static_cast<FlowQueue>(q));
+  if (const Flow* next = front(kClosedQueue)) prefetch(*next);
   map_.erase(flow.key);
   const std::uint32_t index = flow.index;
   flow = Flow{};

@@ -13,6 +13,7 @@
 #include "probewall/abi/maps.h"
 #include "probewall/ip.hpp"
 #include "probewall/large_pages.hpp"
+#include "probewall/prefetch.hpp"
 #include "probewall/time.hpp"
 
 namespace probewall::twin {
@@ -42,6 +43,7 @@ class LruTable {
     } else {
       at = tail_;
       unlink(at);
+      if (tail_ != kNone) prefetch(nodes_[tail_]);  // the next one to go
       index_.erase(nodes_[at].key);
       nodes_[at].value = Value{};
     }

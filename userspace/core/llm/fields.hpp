@@ -60,10 +60,10 @@ const char* to_string(Impl impl);  ///< "ollama", "llama.cpp", "lmstudio", "open
 
 /// What a JSON body says in numbers and flags.
 struct LlmFacts {
-  bool is_json = false;    ///< the first significant byte opened an object or array
-  bool complete = false;   ///< the document ended inside the bytes seen
+  bool is_json = false;           ///< the first significant byte opened an object or array
+  bool complete = false;          ///< the document ended inside the bytes seen
   std::size_t document_size = 0;  ///< when complete: bytes up to and with its last one
-  bool malformed = false;  ///< a byte no JSON text can have there
+  bool malformed = false;         ///< a byte no JSON text can have there
   std::optional<std::int64_t>
       max_tokens;  ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
   std::optional<bool> stream;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/recent_requests.hpp"
 
+#include "probewall/prefetch.hpp"
+
 namespace probewall {
 
 RecentRequests::RecentRequests(std::size_t capacity) : ring_(capacity) {}
 
 void RecentRequests::remember(const Request& from) {
   Request& to = ring_[from.id % ring_.size()];
+  prefetch(ring_[(from.id + 1) % ring_.size()]);
   to.id = from.id;
   to.time = from.time;
   to.proven_time = from.proven_time;

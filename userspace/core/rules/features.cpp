@@ -150,12 +150,10 @@ const std::vector<std::uint32_t>& FeatureReader::labels_in(Subject subject, std:
 
 /// Whether some field pattern may match one of the values, a line each.
 bool FeatureReader::any_field(std::string_view joined) {
-  const auto& found =
-      remembered(Subject::kField, joined, [&](std::vector<std::uint32_t>& labels) {
-        const SubjectPatterns& patterns =
-            rules_->subjects[static_cast<std::size_t>(Subject::kField)];
-        if (patterns.joined.matches(joined, scratch_.get())) labels.push_back(0);
-      });
+  const auto& found = remembered(Subject::kField, joined, [&](std::vector<std::uint32_t>& labels) {
+    const SubjectPatterns& patterns = rules_->subjects[static_cast<std::size_t>(Subject::kField)];
+    if (patterns.joined.matches(joined, scratch_.get())) labels.push_back(0);
+  });
   return !found.empty();
 }
 

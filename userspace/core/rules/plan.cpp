@@ -207,6 +207,7 @@ class Planner {
     }
     add_when(w, when);
     if (fact.value == FactValue::kPrompt) use(Subject::kPrompt, w);
+    if (fact.value == FactValue::kUrlHost) use(Subject::kField, w);
     if (fact.on_answer) add_answer(w, &fact.answer);
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests and answers -> facts, points, trust.
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 #include "core/rules/evaluate.hpp"
 #include "core/rules/fact_hashes.hpp"
@@ -9,6 +10,7 @@
 #include "core/rules/server_table.hpp"
 #include "core/rules/source_list.hpp"
 #include "probewall/large_pages.hpp"
+#include "probewall/prefetch.hpp"
 
 namespace probewall {
 namespace rules {
@@ -24,7 +26,8 @@ struct Pending {
   std::uint64_t request_id = 0;  ///< 0: answered, or none
   ServerAddress server;
   WatcherBits held;  ///< rules and facts that look at answers and whose `when` held
-  std::vector<std::pair<std::uint16_t, std::uint32_t>> facts;  ///< answer facts and their values
+  /// Answer facts and their values.
+  boost::container::small_vector<std::pair<std::uint16_t, std::uint32_t>, 12> facts;
   std::uint32_t model_hash = 0;
   std::uint32_t key_hash = 0;
   Api api = Api::kNone;
@@ -171,6 +174,7 @@ class SourceTable::State {
     const Plan& plan = compiled().plan;
     const ServerAddress server{request.flow.server, request.flow.server_port};
     Pending& pending = pending_[request.id % kMaxPending];
+    prefetch(pending_[(request.id + 1) % kMaxPending]);
     const auto key = FactHashes::of_key(request);
     const SenderFacts sender{key && keys_.accepted(*key, server_hash(server)),
                              memory.requests == 1};
