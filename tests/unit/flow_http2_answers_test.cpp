@@ -195,5 +195,14 @@ TEST_F(Http2AnswersTest, AreReadAsHttp1WhenThePrefaceWasNoHttp2) {
   EXPECT_EQ(answers()[0].status, 404);
 }
 
+TEST_F(Http2AnswersTest, RequestsThatWaitBeyondTheBoundAreCountedAsUnmatched) {
+  constexpr std::uint32_t kKept = 32;
+  std::string frames = Http2Bytes::preface();
+  for (std::uint32_t i = 0; i < kKept + 8; ++i) frames += client.get(2 * i + 1, "/api/tags");
+  ask(frames);
+  ASSERT_EQ(lab.requests().size(), kKept + 8);
+  EXPECT_EQ(lab.lost(Loss::kResponseUnmatched), 8u);
+}
+
 }  // namespace
 }  // namespace probewall

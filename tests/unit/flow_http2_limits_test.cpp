@@ -182,6 +182,7 @@ TEST(Http2Requests, ConnectionsTogetherHaveABoundAndTheOldestGivesWay) {
   }
   ASSERT_EQ(lab.lost(Loss::kHttp2), 1u);
   ASSERT_EQ(lab.requests().size(), 32u);
+  EXPECT_EQ(lab.lost(Loss::kResponseUnmatched), 32u);
   EXPECT_TRUE(lab.requests()[0].truncated);
   EXPECT_EQ(lab.requests()[0].flow.client_port, ntohs(1000));
 }

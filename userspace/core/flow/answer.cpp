@@ -21,7 +21,12 @@ void AnswerMatcher::use_http2(Http2Ledger& ledger) {
   if (!pending_ && expected_.empty() && skipped_ == 0) begin_http2();
 }
 
+std::uint32_t AnswerMatcher::take_lost() {
+  return std::exchange(lost_, 0) + (http2_ ? http2_->take_lost() : 0);
+}
+
 void AnswerMatcher::drop_http2() {
+  if (http2_) lost_ += http2_->take_lost() + http2_->waiting();
   http2_.reset();
   ledger_ = nullptr;
   preface_seen_ = false;

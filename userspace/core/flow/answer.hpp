@@ -72,7 +72,7 @@ class AnswerMatcher {
   /// Gives up an answer that belongs to no request; true when there was one.
   bool drop_unmatched();
   /// Requests whose answers were missed, since the last call.
-  std::uint32_t take_lost() { return std::exchange(lost_, 0); }
+  std::uint32_t take_lost();
 
   bool open() const;
   Timestamp open_since() const;

@@ -254,6 +254,7 @@ void RequestAssembler::State::bound_http2(Flow& used) {
     Context context{*this, oldest};
     oldest.stream.drop_http2(context);
     oldest.answers.drop_http2();
+    lose(Loss::kResponseUnmatched, oldest.answers.take_lost());
     table_.remove(oldest, kHttp2Queue);
     table_.remove(oldest, kRequestQueue);
     if (&oldest == &used) return;

@@ -45,13 +45,21 @@ Http2Answers::Exchange* Http2Answers::find(std::uint32_t stream) {
 
 Http2Answers::Exchange& Http2Answers::find_or_add(std::uint32_t stream) {
   if (Exchange* known = find(stream)) return *known;
-  if (exchanges_.size() >= kMaxExchanges) exchanges_.erase(exchanges_.begin());
+  if (exchanges_.size() >= kMaxExchanges) {
+    lost_ += exchanges_.front().claimed();
+    exchanges_.erase(exchanges_.begin());
+  }
   exchanges_.emplace_back().request.stream = stream;
   return exchanges_.back();
 }
 
 void Http2Answers::erase(std::uint32_t stream) {
   std::erase_if(exchanges_, [&](const Exchange& e) { return e.request.stream == stream; });
+}
+
+std::uint32_t Http2Answers::waiting() const {
+  const auto claimed = [](const Exchange& e) { return e.claimed(); };
+  return static_cast<std::uint32_t>(std::count_if(exchanges_.begin(), exchanges_.end(), claimed));
 }
 
 void Http2Answers::expect(const AnswerMatcher::Expected& request) {

@@ -35,6 +35,10 @@ class Http2Answers final : private FrameSink, private FieldSink {
   Timestamp open_since() const;
   bool has_expected() const;
   std::uint64_t take_unread() { return std::exchange(unread_, 0); }
+  /// Requests given up because too many waited, since the last call.
+  std::uint32_t take_lost() { return std::exchange(lost_, 0); }
+  /// Requests that wait for their answers.
+  std::uint32_t waiting() const;
 
  private:
   struct Exchange {
@@ -72,6 +76,7 @@ class Http2Answers final : private FrameSink, private FieldSink {
   std::uint32_t block_stream_ = 0;  ///< 0: of no interest
   std::uint32_t next_seq_ = 0;
   std::uint64_t unread_ = 0;
+  std::uint32_t lost_ = 0;
   bool any_piece_ = false;
   bool in_step_ = false;
   bool resumed_ = false;  ///< the next header block is the first after lost bytes
