@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/http/percent.hpp"
 #include "core/http/text.hpp"
 
 namespace probewall {
@@ -171,12 +172,6 @@ bool matches(std::string_view path, const PathRule& rule) {
   return false;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char l = ascii_lower(c);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
 bool has_key(const LlmFields& fields, std::string_view lower) {
   for (const auto& key : fields.top_keys) {
     if (equals_lower(key, lower)) return true;
@@ -218,29 +213,12 @@ Classified by_body(const LlmFields& fields) {
 
 }  // namespace
 
-std::string normal_path(std::string_view path) {
-  std::string out;
-  out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    char c = path[i];
-    if (c == '%' && i + 2 < path.size() && hex_digit(path[i + 1]) >= 0 &&
-        hex_digit(path[i + 2]) >= 0) {
-      c = static_cast<char>(hex_digit(path[i + 1]) * 16 + hex_digit(path[i + 2]));
-      i += 2;
-    }
-    if (c == '/' && !out.empty() && out.back() == '/') continue;
-    out += c;
-  }
-  if (out.size() > 1 && out.back() == '/') out.pop_back();
-  return out;
-}
-
 Classified classify(const RequestHead& head, const LlmFields& fields) {
   const std::string_view raw = head.path;
   const bool plain = raw.find('%') == raw.npos && raw.find("//") == raw.npos &&
                      !(raw.size() > 1 && raw.back() == '/');
   std::string decoded;
-  if (!plain) decoded = normal_path(raw);
+  if (!plain) normalise_path(raw, decoded);
   const std::string_view path = plain ? raw : std::string_view{decoded};
   if (path == "/v1/chat/completions" && !is_rpc(fields)) {
     return {Api::kChatCompletions, Impl::kOpenAi};

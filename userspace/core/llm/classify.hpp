@@ -22,7 +22,4 @@ Classified classify(const RequestHead& head, const LlmFields& fields);
 /// The product an answer gives away: Server header, then markers in head and body prefix.
 Impl impl_of_answer(std::string_view head_and_body);
 
-/// `path` as servers route it.
-std::string normal_path(std::string_view path);
-
 }  // namespace probewall

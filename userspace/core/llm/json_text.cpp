@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "core/http/percent.hpp"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -39,17 +41,8 @@ std::int32_t read_hex4(std::string_view text, std::size_t pos) {
   if (text.size() - pos < 4) return -1;
   std::int32_t v = 0;
   for (std::size_t i = pos; i < pos + 4; ++i) {
-    const char c = text[i];
-    std::int32_t digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = c - '0';
-    } else if (c >= 'a' && c <= 'f') {
-      digit = c - 'a' + 10;
-    } else if (c >= 'A' && c <= 'F') {
-      digit = c - 'A' + 10;
-    } else {
-      return -1;
-    }
+    const int digit = hex_digit(text[i]);
+    if (digit < 0) return -1;
     v = v * 16 + digit;
   }
   return v;

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/http/percent.hpp"
 #include "core/http/text.hpp"
 #include "core/llm/json_text.hpp"
 
@@ -12,13 +13,6 @@ namespace probewall::rules {
 namespace {
 
 constexpr std::size_t kMaxNesting = 64;
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Appends the character that an escape at body[at] (behind the backslash) means. Only ASCII \u
 /// escapes are decoded: patterns look for URLs and paths, not for prose.
@@ -149,20 +143,6 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
     } else {
       ++at;
     }
-  }
-}
-
-void percent_decode(std::string_view text, std::string& out) {
-  out.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::size_t percent = std::min(text.find('%', i), text.size());
-    out.append(text.substr(i, percent - i));
-    i = percent;
-    if (i == text.size()) return;
-    const bool escape =
-        i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-    out += escape ? static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])) : '%';
-    if (escape) i += 2;
   }
 }
 

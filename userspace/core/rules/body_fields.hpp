@@ -66,7 +66,5 @@ bool is_prose(std::string_view name);
 void read_body_fields(std::string_view body, FieldList& out, bool keep_prose = true);
 /// Appends the parameters of "?a=b&c=d" in `target`, percent-decoded.
 void read_query_fields(std::string_view target, FieldList& out);
-/// %XX decoded; broken escapes stay as they are. Replaces `out`.
-void percent_decode(std::string_view text, std::string& out);
 
 }  // namespace probewall::rules

@@ -4,18 +4,11 @@
 #include <algorithm>
 #include <span>
 
+#include "core/http/percent.hpp"
 #include "core/http/text.hpp"
 
 namespace probewall::rules {
 namespace {
-
-void normalise_path(std::string_view raw, std::string& path) {
-  percent_decode(raw.substr(0, raw.find('?')), path);
-  path.erase(
-      std::unique(path.begin(), path.end(), [](char a, char b) { return a == '/' && b == '/'; }),
-      path.end());
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-}
 
 /// ".../models/NAME:generateContent" is where Gemini's API names the model.
 std::string_view model_in_path(std::string_view path) {
@@ -272,7 +265,8 @@ void FeatureReader::read(const Request& request, const SenderFacts& sender, Feat
   out.fields.clear();
   out.prompt.clear();
   const RequestHead& head = request.head;
-  normalise_path(head.path.empty() ? head.target : head.path, out.path);
+  const std::string_view path = head.path.empty() ? head.target : head.path;
+  normalise_path(path.substr(0, path.find('?')), out.path);
   normalise_model(
       request.llm.model.empty() ? model_in_path(out.path) : std::string_view{request.llm.model},
       out.model);
