@@ -74,8 +74,20 @@ void ServerTable::learn_missing(const ServerAddress& key, std::uint32_t model_ha
   std::erase(server.models, model_hash);
 }
 
-void ServerTable::learn_refusal(const ServerAddress& key) { at(key).refuses = true; }
+bool ServerTable::refuses_list(const ServerAddress& key) const {
+  const auto found = servers_.find(key);
+  return found != servers_.end() && found->second.refuses_list;
+}
+
+void ServerTable::learn_refusal(const ServerAddress& key, bool list) {
+  Server& server = at(key);
+  server.refuses = true;
+  if (list) server.refuses_list = true;
+}
 void ServerTable::learn_open(const ServerAddress& key) { at(key).refuses = false; }
+void ServerTable::learn_open_list(const ServerAddress& key) {
+  if (refuses_list(key)) at(key).refuses_list = false;
+}
 
 ServerTable::Server& ServerTable::at(const ServerAddress& key) {
   const auto found = servers_.find(key);

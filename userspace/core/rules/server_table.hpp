@@ -24,12 +24,15 @@ class ServerTable {
   /// By the last that was seen of it: refused generation or a model list, or generation for
   /// nothing.
   bool refuses_outsiders(const ServerAddress& server) const;
+  /// The same of its model list alone: several servers show that to everybody.
+  bool refuses_list(const ServerAddress& server) const;
 
   void learn_list(const ServerAddress& server, std::string_view answer);
   void learn_model(const ServerAddress& server, std::uint32_t model_hash);
   void learn_missing(const ServerAddress& server, std::uint32_t model_hash);
-  void learn_refusal(const ServerAddress& server);
+  void learn_refusal(const ServerAddress& server, bool list);
   void learn_open(const ServerAddress& server);
+  void learn_open_list(const ServerAddress& server);
   static std::uint32_t model_hash(std::string_view normalised_model);
 
   static constexpr std::size_t kMaxServers = 4096;
@@ -41,6 +44,7 @@ class ServerTable {
     std::vector<std::uint32_t> missing;
     bool listed = false;  ///< a complete list was seen
     bool refuses = false;
+    bool refuses_list = false;
   };
   Server& at(const ServerAddress& server);
 

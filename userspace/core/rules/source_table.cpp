@@ -322,11 +322,15 @@ class SourceTable::State {
     }
     // Administrators' pages that are closed say nothing of a server whose models are open.
     const bool generation = is_generation(pending.api);
+    const bool list = pending.api == Api::kModels;
     if (response.status == 401 || response.status == 403) {
-      if (generation || pending.api == Api::kModels) servers_.learn_refusal(pending.server);
-    } else if (ok && generation && !pending.has_key) {
-      servers_.learn_open(pending.server);
-    } else if (ok && pending.has_key && servers_.refuses_outsiders(pending.server)) {
+      if (generation || list) servers_.learn_refusal(pending.server, list);
+    } else if (ok && !pending.has_key) {
+      if (generation) servers_.learn_open(pending.server);
+      if (list) servers_.learn_open_list(pending.server);
+    } else if (ok && ((generation && servers_.refuses_outsiders(pending.server)) ||
+                      (list && servers_.refuses_list(pending.server)))) {
+      // What is answered to everybody, health checks say, lets no key in.
       keys_.accept(pending.key_hash, server_hash(pending.server));
     }
   }
