@@ -56,5 +56,19 @@ TEST(Keys, InTheQueryAreRemovedFromTheTarget) {
   EXPECT_EQ(parse("", "/x?monkey=1").target, "/x?monkey=1");
 }
 
+TEST(Keys, OfManualsAreKnownInWhateverHeaderAndCase) {
+  for (const char* header :
+       {"Authorization: Bearer sk-1234", "Authorization: Bearer EMPTY", "X-Api-Key: ollama",
+        "api-key: LM-Studio", "Authorization: Bearer sk-no-key-required",
+        "Authorization: Bearer sk-1111111111111111", "Authorization: bearer undefined"}) {
+    EXPECT_TRUE(parse(std::string{header} + "\r\n").well_known_key) << header;
+  }
+  for (const char* header :
+       {"Authorization: Bearer sk-12341", "Authorization: Bearer sk-a81f", "Accept: ollama",
+        "Authorization: Bearer", "Authorization: Bearer sk-", "X-Api-Key: emptyx"}) {
+    EXPECT_FALSE(parse(std::string{header} + "\r\n").well_known_key) << header;
+  }
+}
+
 }  // namespace
 }  // namespace probewall

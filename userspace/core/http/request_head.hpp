@@ -27,6 +27,7 @@ struct HeadFacts {
   bool connection_close = false;  ///< "close" sent, or HTTP/1.0 without keep-alive
   bool upgrade = false;
   bool odd = false;  ///< needed leniency: bare LF, space before colon, folding, NUL, version...
+  bool well_known_key = false;  ///< the key stands in manuals: see well_known_keys.hpp
   AuthKind auth = AuthKind::kNone;
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/http/head_scanner.hpp"
 #include "core/http/text.hpp"
+#include "core/http/well_known_keys.hpp"
 
 namespace probewall {
 namespace {
@@ -260,6 +261,7 @@ class HeadBuilder {
     if (head_.auth == kind) return;
     head_.auth = kind;
     head_.auth_hash = key_hash(key, secret_);
+    head_.well_known_key = is_well_known_key(key);
   }
 
   void finish() {

@@ -31,8 +31,8 @@ constexpr std::uint64_t kAuthMasks[] = {
     auth_bits({Auth::kNone, Auth::kNewBearer, Auth::kNewOther})};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
 const std::vector<std::string> kFlagWords{
-    "decoy",   "timed-out", "truncated",         "odd",       "cut-head", "expect-continue",
-    "chunked", "upgrade",   "transfer-conflict", "over-limit"};
+    "decoy",   "timed-out", "truncated",         "odd",        "cut-head",      "expect-continue",
+    "chunked", "upgrade",   "transfer-conflict", "over-limit", "well-known-key"};
 
 template <typename Enum>
 std::vector<std::string> enum_words() {

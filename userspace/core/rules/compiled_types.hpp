@@ -192,7 +192,8 @@ enum class Flag : std::uint8_t {
   kChunked,
   kUpgrade,
   kTransferConflict,
-  kOverLimit,  ///< the body announced is larger than limits.body_bytes
+  kOverLimit,     ///< the body announced is larger than limits.body_bytes
+  kWellKnownKey,  ///< the key stands in manuals
   kCount
 };
 

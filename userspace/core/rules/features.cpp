@@ -35,6 +35,7 @@ std::uint32_t flags_of(const Request& r) {
   put(Flag::kTransferConflict, r.head.content_length_invalid ||
                                    (r.head.transfer_encoding && r.head.content_length.has_value()));
   put(Flag::kOverLimit, r.over_limit);
+  put(Flag::kWellKnownKey, r.head.well_known_key);
   return flags;
 }
 
