@@ -29,6 +29,14 @@ class Exposure(LabCase):
         for words in ("exposed: generation", "Evidence", "To do"):
             self.assertIn(words, text)
 
+    def test_a_key_out_of_a_manual_is_none(self):
+        wall = self.wall()
+        self.curl("scanner", "-H", "Authorization: Bearer sk-1234", *post(LOCAL4 + "/v1/chat/completions", chat_body("llama3.2", "Name three rivers.")))
+
+        event = wall.wait_event("exposure", access="generation")[0]
+        self.assertIn("with a key out of a manual from " + SCANNER4, event["evidence"])
+        self.assertTrue(self.listed(wall)[GATEWAY4, 8000]["exposed"])
+
     def test_use_with_a_key_or_from_inside_exposes_nothing(self):
         wall = self.wall(inside=[SCANNER4])
         self.chats(LOCAL4, 3)  # the SDK sends its key

@@ -21,13 +21,14 @@ constexpr const char* kRefused = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\
 struct Recorder final : PipelineSink {
   std::vector<Request> requests;
   std::vector<Response> responses;
-  std::vector<std::string> detections;
+  std::vector<std::string> detections, exposures;
   std::vector<Decision> decisions;
   std::vector<Suppressed> suppressed;
   std::uint64_t lost[static_cast<std::size_t>(Loss::kCount)] = {};
 
   void on_request(const Request& r) override { requests.push_back(r); }
   void on_response(const Response& r) override { responses.push_back(r); }
+  void on_exposure(const Exposure& e) override { exposures.push_back(e.evidence()); }
   void on_detection(const Detection& d, const Request&) override {
     detections.emplace_back(d.rule);
   }
@@ -255,6 +256,15 @@ TEST(Pipeline, LeavesTheRateOfSingleRequestsToTheKernel) {
   p.exchange(1020, request_of("curl") + request_of("curl"));
   EXPECT_EQ(p.sink.requests.size(), 22u);
   EXPECT_TRUE(p.sink.decisions.empty()) << "two at once are within the burst";
+}
+
+TEST(Pipeline, TellsWhichKeyOpenedAServer) {
+  PipelineLab p;
+  p.exchange(40'000, "GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer sk-1234\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+
+  ASSERT_EQ(p.sink.exposures.size(), 1u);
+  EXPECT_NE(p.sink.exposures[0].find("with a key out of a manual"), std::string::npos);
 }
 
 TEST(Pipeline, CountsBrokenRecordsAndGoesOn) {

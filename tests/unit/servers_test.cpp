@@ -283,7 +283,7 @@ TEST(PrefixRanges, HoldsWhatItsPrefixesHold) {
 
 TEST(ExposureAdvice, EveryProductHasSome) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(Impl::kCount); ++i)
-    EXPECT_GT(std::string{exposure_advice(static_cast<Impl>(i))}.size(), 30u);
+    EXPECT_GT(std::string{exposure_advice(static_cast<Impl>(i), Access::kGeneration)}.size(), 30u);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ ApiServerRow row_of(ServerReport&& r) {
     row.exposed = true;
     row.access = to_string(r.exposed->access);
     row.evidence = r.exposed->evidence();
-    row.fix = exposure_advice(r.impl);
+    row.fix = exposure_advice(r.impl, r.exposed->access);
     row.since_us = wall.us(r.exposed_since);
     row.at_us = wall.us(r.exposed->time);
     row.source = r.exposed->source;

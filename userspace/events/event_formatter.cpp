@@ -274,7 +274,7 @@ std::string_view EventFormatter::exposure(const Exposure& e) {
   text("evidence", e.evidence(), kPathLimit);
   number("request", e.request_id);
   number("status", static_cast<std::uint64_t>(e.status));
-  word("fix", exposure_advice(e.impl));
+  word("fix", exposure_advice(e.impl, e.access));
   return end();
 }
 

@@ -11,6 +11,8 @@ const char* to_string(Access access) {
       return "models";
     case Access::kTools:
       return "tools";
+    case Access::kPrompts:
+      return "prompts";
     case Access::kGeneration:
       return "generation";
     case Access::kManagement:
@@ -23,13 +25,19 @@ const char* to_string(Access access) {
 }
 
 std::string Exposure::evidence() const {
-  std::string text = method + ' ' + path + " without a key from " + source.to_string() +
-                     " was answered " + std::to_string(status);
+  const char* shown = key == KeyShown::kNone ? " without a key from "
+                      : key == KeyShown::kWellKnown
+                          ? " with a key out of a manual from "
+                          : " with one of several keys, all let in, from ";
+  std::string text =
+      method + ' ' + path + shown + source.to_string() + " was answered " + std::to_string(status);
   if (!model.empty()) text += " (model " + model + ")";
   return text;
 }
 
-const char* exposure_advice(Impl impl) {
+const char* exposure_advice(Impl impl, Access access) {
+  if (impl == Impl::kLlamaCpp && access == Access::kPrompts)
+    return "start llama-server with --no-slots, or with --api-key or --api-key-file";
   switch (impl) {
     case Impl::kOllama:
       return "Ollama asks nobody for a key: bind it to this machine (OLLAMA_HOST=127.0.0.1) and "

@@ -17,11 +17,19 @@ enum class Access : std::uint8_t {
   kInformation,
   kModels,
   kTools,
+  kPrompts,  ///< other people's questions
   kGeneration,
   kManagement,
   kCount
 };
 const char* to_string(Access access);  ///< "none", "information", "models"...
+
+/// What the outsider showed.
+enum class KeyShown : std::uint8_t {
+  kNone,
+  kWellKnown,  ///< one that stands in manuals
+  kAny         ///< the last of several different ones, all let in
+};
 
 /// One answer that shows it.
 struct Exposure {
@@ -30,6 +38,7 @@ struct Exposure {
   std::uint16_t port = 0;
   Impl impl = Impl::kUnknown;
   Access access = Access::kNone;
+  KeyShown key = KeyShown::kNone;
   IpPrefix source;  ///< who was answered
   std::uint64_t request_id = 0;
   std::string method, path, model;  ///< from the wire, cut
@@ -39,7 +48,7 @@ struct Exposure {
   std::string evidence() const;
 };
 
-/// How to close `impl` to strangers; one sentence.
-const char* exposure_advice(Impl impl);
+/// How to close `impl` to strangers, or what they got of it; one sentence.
+const char* exposure_advice(Impl impl, Access access);
 
 }  // namespace probewall

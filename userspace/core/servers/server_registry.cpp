@@ -14,6 +14,8 @@ constexpr Duration kHolds = std::chrono::hours{7 * 24};
 constexpr Duration kTellAgain = std::chrono::hours{24};
 constexpr Duration kTellBegun = std::chrono::minutes{10};
 constexpr std::size_t kTextBytes = 200;
+constexpr Duration kTrialTime = std::chrono::minutes{10};
+constexpr std::size_t kKeysOfNobody = 4;  ///< who has that many right ones?
 
 std::size_t index_of(Access access) { return static_cast<std::size_t>(access); }
 
@@ -22,8 +24,18 @@ bool changes_models(const Request& r) {
   return r.head.method != "GET" && r.head.method != "HEAD" && !r.head.path.ends_with("/show");
 }
 
+/// Answered to somebody who may not manage, these say who else does, or what others ask.
+Access asked_for_others(std::string_view path) {
+  if (path == "/slots") return Access::kPrompts;
+  for (const std::string_view managed : {"/key/list", "/key/info", "/user/list", "/spend/logs"}) {
+    if (path == managed) return Access::kManagement;
+  }
+  return Access::kNone;
+}
+
 Access asked_for(const Request& r) {
   if (r.head.method == "OPTIONS" || r.head.method == "HEAD") return Access::kInformation;
+  if (const Access others = asked_for_others(r.head.path); others != Access::kNone) return others;
   if (is_generation(r.api))
     return r.head.method == "GET" ? Access::kInformation : Access::kGeneration;
   if (r.api == Api::kModels) return Access::kModels;
@@ -84,10 +96,11 @@ std::optional<Exposure> ServerRegistry::on_response(const Request& request,
   const bool data = ok && is_data(response);
   learn_product(server, request, response, data);
   learn_models(server, request, response, data);
-  if (request.head.auth != AuthKind::kNone) return std::nullopt;
   const Access asked = asked_for(request);
-  if (refusal) refused(server, asked);
+  if (refusal) refused(server, request, asked, response.time);
   if (!data || asked == Access::kNone || inside_.contains(request.flow.client)) return std::nullopt;
+  const auto key = shown(server, request, response.time);
+  if (!key) return std::nullopt;
   ++server.known.open_answers;
   Exposure found;
   found.time = response.time;
@@ -95,6 +108,7 @@ std::optional<Exposure> ServerRegistry::on_response(const Request& request,
   found.port = address.port;
   found.impl = server.known.impl;
   found.access = asked;
+  found.key = *key;
   found.source = request.source;
   found.request_id = request.id;
   found.method = request.head.method.substr(0, 16);
@@ -109,7 +123,8 @@ std::optional<Exposure> ServerRegistry::note(Server& server, Exposure found) {
   const bool began = worst(server, now) == nullptr;
   if (began) server.known.exposed_since = now;
   // Only now: an older model list counts again, too, and would look like an exposure that went on.
-  if (found.access == Access::kGeneration) server.refuses_generation = false;
+  if (found.access == Access::kGeneration && found.key == KeyShown::kNone)
+    server.refuses_generation = false;
   server.evidence[index_of(found.access)] = std::move(found);
   const Exposure* in_force = worst(server, now);
   if (in_force == nullptr) return std::nullopt;
@@ -132,10 +147,33 @@ const Exposure* ServerRegistry::worst(const Server& server, Timestamp now) {
   return nullptr;
 }
 
-void ServerRegistry::refused(Server& server, Access asked) {
+void ServerRegistry::refused(Server& server, const Request& request, Access asked, Timestamp now) {
+  const bool keyless = request.head.auth == AuthKind::kNone;
+  auto& evidence = server.evidence[index_of(asked)];
+  if (!keyless) server.key_refused = now;
+  const bool mended = evidence && (evidence->key == KeyShown::kNone  ? keyless
+                                   : evidence->key == KeyShown::kAny ? !keyless
+                                                                     : request.head.well_known_key);
+  if (mended) evidence.reset();
+  if (!keyless) return;
   ++server.known.refusals;
-  server.evidence[index_of(asked)].reset();
   if (asked == Access::kGeneration) server.refuses_generation = true;
+}
+
+std::optional<KeyShown> ServerRegistry::shown(Server& server, const Request& request,
+                                              Timestamp now) {
+  if (request.head.auth == AuthKind::kNone) return KeyShown::kNone;
+  if (request.head.well_known_key) return KeyShown::kWellKnown;
+  // A server that refused one key looks at them: the others may be right.
+  if (server.key_refused && now - *server.key_refused < kHolds) return std::nullopt;
+  KeyTrial& trial = server.trial;
+  if (trial.source != request.source || now - trial.since > kTrialTime)
+    trial = {request.source, now, {}};
+  const auto& key = request.head.auth_hash;
+  if (std::find(trial.keys.begin(), trial.keys.end(), key) == trial.keys.end() &&
+      trial.keys.size() < kKeysOfNobody)
+    trial.keys.push_back(key);
+  return trial.keys.size() < kKeysOfNobody ? std::nullopt : std::optional{KeyShown::kAny};
 }
 
 void ServerRegistry::learn_product(Server& server, const Request& request, const Response& response,

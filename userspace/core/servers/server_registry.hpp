@@ -53,6 +53,12 @@ class ServerRegistry {
   std::uint64_t evicted() const { return evicted_; }
 
  private:
+  /// Different keys that one source had let in, newest source only.
+  struct KeyTrial {
+    IpPrefix source;
+    Timestamp since{};
+    std::vector<std::string> keys;  ///< hashes, at most kKeysOfNobody
+  };
   struct Server {
     ServerReport known;
     bool product_shown = false;  ///< by an answer, not only by a path that worked
@@ -61,13 +67,17 @@ class ServerRegistry {
     std::array<std::optional<Exposure>, static_cast<std::size_t>(Access::kCount)> evidence;
     Access told = Access::kNone;
     Timestamp told_at{};
+    KeyTrial trial;
+    std::optional<Timestamp> key_refused;  ///< when a key was refused last
     std::list<ServerAddress>::iterator place;
   };
 
   Server& at(const ServerAddress& server, Timestamp now);
   void learn_product(Server& server, const Request& request, const Response& response, bool data);
   void learn_models(Server& server, const Request& request, const Response& response, bool data);
-  void refused(Server& server, Access asked);
+  void refused(Server& server, const Request& request, Access asked, Timestamp now);
+  /// What the key of an answered request shows; unset: it may be the right one.
+  static std::optional<KeyShown> shown(Server& server, const Request& request, Timestamp now);
   static const Exposure* worst(const Server& server, Timestamp now);
   std::optional<Exposure> note(Server& server, Exposure found);
 
