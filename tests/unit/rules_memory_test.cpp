@@ -105,7 +105,7 @@ namespace {
 
 TEST(SourceTableBound, AFloodOfNewSourcesIsEvictedAndCountedAndAnEarlyScannerIsStillKnown) {
   Judge judge{shipped_rules(), PolicyConfig{}, 2000};
-  judge.feed(get("/api/extra/version", 404), "203.0.113.1");
+  judge.feed(get("/lmstudio-greeting", 404), "203.0.113.1");
   for (int i = 0; i < 20'000; ++i) {
     judge.feed(get("/"), IpAddress::from_v4(0x0b000000u + static_cast<unsigned>(i)).to_string());
   }

@@ -203,4 +203,15 @@ class Judge {
   double seconds_ = 0;
 };
 
+/// Highest score the session reaches; fails when it is blocked.
+inline double honest_score(const std::vector<Step>& steps) {
+  Judge judge{shipped_rules()};
+  double worst = 0;
+  for (const Step& step : steps) worst = std::max(worst, judge.feed(step).score);
+  for (const Decision& d : judge.decisions) {
+    for (const Reason& r : d.reasons) ADD_FAILURE() << "blocked for " << r.rule << ": " << r.points;
+  }
+  return worst;
+}
+
 }  // namespace probewall::test

@@ -12,6 +12,11 @@ const Step kPinned =
     sized(100'000,
           post("/api/generate", R"({"model":"m","options":{"num_ctx":131072},"keep_alive":-1})"));
 
+/// The largest context, kept for good, for an answer without end.
+const Step kEndless = post(
+    "/api/generate",
+    R"({"model":"m","prompt":"x","keep_alive":-1,"options":{"num_ctx":131072,"num_predict":-1}})");
+
 }  // namespace
 
 std::vector<Case> load_cases() {
@@ -73,6 +78,8 @@ std::vector<Case> load_cases() {
       {"user-agent-dropped",
        {agent(kChrome, get("/")), agent("", get("/api/tags"))},
        {agent("curl/8.5.0", get("/")), agent("", get("/api/tags"))}},
+      {"pinned-generation", repeat(3, [](int) { return kEndless; }),
+       repeat(5, [](int i) { return at(i * 90.0, kEndless); })},
       {"body-over-limit", {over_limit(chat("m", "x"))}, {over_limit(chat("m", "x", 200, "sk-1"))}},
       {"oversized-generation", {asks_for(100'000)}, {asks_for(8192), asks_for(100'000, "sk-1")}},
       {"generation-burst", repeat(60, [](int i) { return at(0.1 * i, chat("m", "x")); }),

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is it, what does it have, and where are others: products, inventories, servers and ports.
+#include <array>
+
+#include "unit/rules_shipped_cases.hpp"
+
+namespace probewall::test {
+namespace {
+
+const std::array<const char*, 6> kSurvey{"/health",  "/props",     "/slots",
+                                         "/metrics", "/v1/models", "/lora-adapters"};
+
+}  // namespace
+
+std::vector<Case> sweep_cases() {
+  return {
+      {"product-fan-out",
+       {get("/api/tags"), get("/lmstudio-greeting", 404), get("/api/extra/version")},
+       {get("/api/tags"), get("/version"), get("/info"), get("/server_info"), get("/nodes"),
+        get("/mcp"), get("/invocations")}},
+      {"product-fan-out-found",
+       {get("/api/tags"), get("/props"), get("/api/extra/version")},
+       {get("/api/tags"), get("/props"), get("/api/ps"), get("/slots")}},
+      {"product-fan-out-one-server",
+       {get("/api/tags"), get("/props"), get("/get_model_info")},
+       {get("/api/tags"), get("/props"), get("/api/extra/version"), get("/api/v1/model")}},
+      {"product-fan-out-four",
+       {get("/api/tags"), get("/props"), get("/get_model_info"), get("/lmstudio-greeting")},
+       {get("/api/tags"), get("/props"), get("/get_model_info"), get("/api/ps")}},
+      {"product-fan-out-slow",
+       {at(0, get("/api/tags", 404)), at(90'000, get("/props", 404)),
+        at(200'000, get("/get_server_info", 404))},
+       {at(0, get("/get_server_info")), at(90'000, get("/flush_cache")),
+        at(90'001, get("/props"))}},
+      {"product-fan-out-two",
+       {get("/api/tags", 404), get("/props")},
+       {get("/api/tags"), get("/api/ps", 404)}},
+      {"inventory-without-use",
+       {get("/api/version"), get("/api/tags"), get("/api/ps"), post("/api/show", "{}")},
+       {get("/api/version"), get("/api/tags"), get("/api/ps"), generate("m", "hi"),
+        post("/api/show", "{}")}},
+      {"survey-without-use",
+       {get("/version"), get("/v1/models"), get("/metrics"), get("/openapi.json"), get("/health")},
+       {get("/version"), get("/v1/models"), get("/metrics"), get("/health"), get("/health"),
+        chat("m", "hi"), get("/openapi.json")}},
+      {"survey-slowly",
+       repeat(6, [](int i) { return at(i * 900.0, get(kSurvey.at(static_cast<std::size_t>(i)))); }),
+       repeat(
+           40,
+           [](int i) { return at(i * 900.0, get(kSurvey.at(static_cast<std::size_t>(i % 5)))); })},
+      {"crawl-then-inventory",
+       {get("/robots.txt", 404), get("/sitemap.xml", 404), get("/api/tags")},
+       {get("/robots.txt", 404), get("/about"), get("/api/tags")}},
+      {"tokenizer-fingerprint",
+       {post("/tokenize", R"({"content":"a"})"), post("/detokenize", R"({"tokens":[1]})")},
+       {post("/completion", R"({"prompt":"x"})"), post("/tokenize", R"({"content":"a"})"),
+        post("/apply-template", "{}")}},
+      {"internals-without-key", {get("/slots")}, {language(get("/slots")), get("/props")}},
+      {"internals-without-key-several",
+       {get("/slots"), get("/lora-adapters")},
+       {get("/slots"), at(60, get("/slots")), at(120, get("/slots"))}},
+      {"fingerprint-only-path", {get("/lmstudio-greeting", 404)}, {get("/api/version")}},
+      {"banner-then-inventory",
+       {get("/"), get("/api/tags")},
+       {language(get("/")), get("/api/tags")}},
+      {"list-then-try-each",
+       {get("/api/tags"), generate("a", "why"), generate("b", "why")},
+       {get("/api/tags"), generate("a", "why"), generate("b", "another question"),
+        at(60, get("/api/tags")), at(70, generate("a", "hi")), at(82, generate("b", "hi"))}},
+      {"list-then-try-all",
+       {get("/api/tags"), generate("a", "why"), generate("b", "why"), generate("c", "why")},
+       {generate("a", "why"), generate("b", "why"), generate("c", "why")}},
+      {"servers-refused",
+       {chat("m", "hi", 401), on(2, 8000, chat("m", "hi", 401))},
+       {on(1, 8080, get("/api/tags", 404)), on(1, 11434, get("/api/tags", 200))}},
+      {"servers-refused-many",
+       repeat(4, [](int i) { return at(i * 4000.0, on(i, 8000, chat("m", "hi", 401))); }),
+       repeat(8, [](int i) { return at(i * 4000.0, chat("m", "hi", 401)); })},
+      {"server-sweep", repeat(3, [](int i) { return on(i, 11434, get("/", i == 1 ? 404 : 200)); }),
+       repeat(6, [](int i) { return on(i, 11434, get("/")); })},
+      {"server-sweep-refused",
+       repeat(4, [](int i) { return on(i, 11434, get("/", i % 2 ? 404 : 200)); }),
+       repeat(20, [](int i) { return on(i % 5, 8000, chat("m", "hi", i % 5 ? 200 : 404)); })},
+      {"server-sweep-refused-many",
+       {on(1, 11434, get("/api/tags", 404)), on(2, 8000, get("/v1/models", 401)),
+        on(3, 8080, get("/props", 404)), on(4, 8000, get("/v1/models"))},
+       {on(1, 11434, get("/api/tags")), on(2, 8000, get("/v1/models", 401)),
+        on(3, 8000, get("/v1/models", 401)), on(4, 11434, get("/api/tags"))}},
+      {"sweep-of-everything", repeat(8, [](int i) { return on(i, 11434, get("/api/tags")); }),
+       repeat(40, [](int i) { return on(i % 8, 8000, chat("m", "hi")); })},
+      {"port-sweep-quick",
+       {on(1, 8000, get("/v1/models", 401)), on(1, 8080, get("/v1/models")),
+        on(1, 1234, get("/v1/models", 0))},
+       {on(1, 11434, get("/api/tags")), on(1, 8000, get("/v1/models", 401)),
+        on(1, 1234, get("/v1/models"))}},
+      {"port-sweep",
+       {at(0, on(1, 8000, get("/"))), at(60, on(1, 8080, get("/", 404))),
+        at(120, on(1, 1234, get("/")))},
+       {at(0, on(1, 8000, get("/api/tags"))), at(15, on(1, 8080, get("/api/tags"))),
+        at(30, on(1, 11434, get("/api/tags")))}},
+      {"port-sweep-refused",
+       repeat(3, [](int i) { return at(i * 60.0, on(1, 8000 + i, get("/v1/models", 404))); }),
+       repeat(
+           3,
+           [](int i) { return at(i * 60.0, on(1, 8000 + i, get("/v1/models", i ? 404 : 200))); })},
+      {"health-sweep", repeat(5, [](int i) { return on(i, 8000, get("/metrics", 404)); }),
+       repeat(60, [](int i) { return on(i % 6, 8000, get("/health", i % 6 ? 200 : 404)); })},
+      {"decoy-port", {decoy(get("/v1/models", 404))}, {get("/v1/models", 404)}},
+      {"decoy-port-with-key", {decoy(chat("m", "hi", 404, "k"))}, {chat("m", "hi", 404, "k")}},
+  };
+}
+
+}  // namespace probewall::test
