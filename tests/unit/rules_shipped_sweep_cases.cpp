@@ -99,10 +99,8 @@ std::vector<Case> sweep_cases() {
        {at(0, on(1, 8000, get("/api/tags"))), at(15, on(1, 8080, get("/api/tags"))),
         at(30, on(1, 11434, get("/api/tags")))}},
       {"port-sweep-refused",
-       repeat(3, [](int i) { return at(i * 60.0, on(1, 8000 + i, get("/v1/models", 404))); }),
-       repeat(
-           3,
-           [](int i) { return at(i * 60.0, on(1, 8000 + i, get("/v1/models", i ? 404 : 200))); })},
+       repeat(3, [](int i) { return at(i * 2.0, on(1, 8000 + i, get("/v1/models", 404))); }),
+       repeat(4, [](int i) { return at(i * 15.0, on(1, 8000 + i, get("/v1/models", 404))); })},
       {"health-sweep", repeat(5, [](int i) { return on(i, 8000, get("/metrics", 404)); }),
        repeat(60, [](int i) { return on(i % 6, 8000, get("/health", i % 6 ? 200 : 404)); })},
       {"decoy-port", {decoy(get("/v1/models", 404))}, {get("/v1/models", 404)}},
