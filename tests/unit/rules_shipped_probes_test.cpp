@@ -31,6 +31,11 @@ TEST(Probe, TheCampaignIsBlockedWhenItTakesHoursBetweenRequests) {
   EXPECT_LE(after, 3u);
 }
 
+TEST(Probe, TheCampaignsQuestionToAModelThatIsNotThereIsEnoughWhateverTheHeaders) {
+  const Step asked = chat("gpt-4o", "How many states are there in the United States?", 404);
+  EXPECT_EQ(blocked_after({agent("Go-http-client/1.1", asked)}), 1u);
+}
+
 TEST(Probe, MetadataAddressesAreKnownInEveryNotation) {
   for (const char* host :
        {"169.254.169.254", "2852039166", "0xa9fea9fe", "0xA9.0xFE.0xA9.0xFE", "0251.0376.0251.0376",
