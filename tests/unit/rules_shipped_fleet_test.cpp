@@ -152,7 +152,7 @@ TEST(Fleet, WhoOrdersTheModelAroundIsBlockedWhateverTheWords) {
 TEST(Fleet, AScannerOfManyServersIsBlockedThoughAllAnswer) {
   Steps steps;
   for (int i = 0; i < 12; ++i) steps.push_back(check(i, 11434, "/api/tags"));
-  EXPECT_EQ(blocked_after(steps), 8u);
+  EXPECT_EQ(blocked_after(steps), 10u);
 }
 
 TEST(Fleet, AScannerThatCallsItselfAMonitorIsBlocked) {
