@@ -24,14 +24,13 @@ bool intersects(std::uint32_t lo, std::uint32_t hi, std::uint32_t begin, std::ui
 }  // namespace
 
 void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending ending) {
-  Request& r = request_;
+  Request& r = draft.request;
   r.id = next_id_++;
   r.time = draft.time;
   r.proven_time = draft.proven_time;
   r.flow = flow.key;
   r.source = source_of(flow.key.client, config_.ipv6_prefix);
   r.body_prefix = draft.body_prefix();
-  std::swap(r.head, draft.head);
   if (r.body_prefix.empty()) {
     r.llm.clear();
   } else {

@@ -83,7 +83,6 @@ class RequestAssembler::State {
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
   LlmFieldsReader llm_reader_;
-  Request request_;  ///< the one being given out; kept for the memory of its texts
   Timestamp now_{};
   std::uint64_t next_id_ = 1;
   std::uint64_t flows_total_ = 0;

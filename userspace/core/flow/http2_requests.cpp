@@ -203,10 +203,10 @@ bool Http2Requests::on_block_ended() {
 
 /// Turns the fields so far into the head. False: it names no request.
 bool Http2Requests::set_head(RequestDraft& draft, bool whole) {
-  head_of_fields(fields_, out_->secret(), draft.head);
+  head_of_fields(fields_, out_->secret(), draft.request.head);
   fields_.clear();
   if (whole) draft.head_size = std::max<std::size_t>(fields_size_, 1);
-  return !draft.head.method.empty() && !draft.head.target.empty();
+  return !draft.request.head.method.empty() && !draft.request.head.target.empty();
 }
 
 void Http2Requests::on_data(std::uint32_t stream, std::string_view bytes) {
@@ -243,7 +243,7 @@ void Http2Requests::give_out(std::size_t i, Ending ending) {
   auto draft = std::move(open_[i]);
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
   ledger_.bytes -= draft_cost(cap_);
-  bool named = !draft->head.method.empty() && !draft->head.target.empty();
+  bool named = !draft->request.head.method.empty() && !draft->request.head.target.empty();
   if (draft->stream == block_stream_) {  // cut inside its header block
     block_stream_ = 0;
     named = set_head(*draft, false);

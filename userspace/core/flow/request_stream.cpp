@@ -21,7 +21,7 @@ void RequestDraft::note_origin(const ByteOrigin& origin) {
 }
 
 void RequestDraft::clear() {
-  head.clear();
+  request.head.clear();
   wire.clear();
   body.clear();
   head_size = body_size = 0;
@@ -157,16 +157,16 @@ std::size_t RequestStream::feed_head(std::string_view bytes, std::uint32_t seq,
 
 void RequestStream::end_of_head(StreamContext& out) {
   RequestDraft& d = *draft_;
-  parse_request_head(d.wire, out.secret(), d.head);
+  parse_request_head(d.wire, out.secret(), d.request.head);
   // HTTP/2 connection preface (RFC 9113, section 3.4).
-  if (d.head.method == "PRI" && d.head.version_major == 2) {
+  if (d.request.head.method == "PRI" && d.request.head.version_major == 2) {
     out.pool().give(std::move(draft_));
     http2_ = std::make_unique<Http2Requests>(out.http2_ledger(), out.cap());
     phase_ = Phase::kHttp2;
     out.on_http2();
     return;
   }
-  const BodyFraming framing = body_framing(d.head);
+  const BodyFraming framing = body_framing(d.request.head);
   may_skip_ = framing.may_skip;
   switch (framing.kind) {
     case BodyFraming::Kind::kNone:
@@ -362,7 +362,7 @@ void RequestStream::ignore(StreamContext& out) {
 
 void RequestStream::emit(Ending ending, StreamContext& out) {
   auto draft = std::move(draft_);
-  if (draft->head_size == 0) parse_request_head(draft->wire, out.secret(), draft->head);
+  if (draft->head_size == 0) parse_request_head(draft->wire, out.secret(), draft->request.head);
   out.on_draft(*draft, ending);
   out.pool().give(std::move(draft));
 }

@@ -30,7 +30,7 @@ struct Http2Ledger;
 
 /// The request being read.
 struct RequestDraft {
-  RequestHead head;           ///< parsed once the blank line is there
+  Request request;            ///< its head once the blank line is there, all of it when given out
   std::string wire;           ///< bytes as sent from `seq` on, without gaps, at most the cap
   std::string body;           ///< chunked and HTTP/2: payload without framing
   std::size_t head_size = 0;  ///< 0 while the head is incomplete

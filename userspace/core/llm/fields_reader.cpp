@@ -292,6 +292,12 @@ void LlmFieldsReader::State::read_word(char first) {
 }
 
 void LlmFieldsReader::State::number(std::string_view word) {
+  const bool here = top().place == FieldPlace::kRoot || top().place == FieldPlace::kOptions;
+  const bool limit = here && top().key == FieldName::kMaxTokens;
+  if (const auto small = small_integer(word)) {
+    if (limit) out_->max_tokens = *small;
+    return;
+  }
   double v = 0;
   const auto [end, ec] = std::from_chars(word.data(), word.data() + word.size(), v);
   if (ec == std::errc::result_out_of_range) return;
@@ -299,8 +305,7 @@ void LlmFieldsReader::State::number(std::string_view word) {
     out_->malformed = true;
     return;
   }
-  const bool here = top().place == FieldPlace::kRoot || top().place == FieldPlace::kOptions;
-  if (!here || top().key != FieldName::kMaxTokens) return;
+  if (!limit) return;
   constexpr double kFar = 9.0e18;
   out_->max_tokens = static_cast<std::int64_t>(std::clamp(v, -kFar, kFar));
 }

@@ -285,6 +285,18 @@ void cut_utf8(std::string& text, std::size_t limit) {
   text.resize(utf8_prefix(text, limit).size());
 }
 
+std::optional<std::int64_t> small_integer(std::string_view word) {
+  const bool negative = word.starts_with('-');
+  if (negative) word.remove_prefix(1);
+  if (word.empty() || word.size() > 15) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : word) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return negative ? -value : value;
+}
+
 std::size_t JsonEnd::feed(std::string_view piece) {
   std::size_t pos = 0;
   while (pos < piece.size()) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,9 @@ void make_valid_utf8(std::string& text, std::size_t limit);
 /// The first at most `limit` bytes of `text`, which is valid UTF-8, up to a character boundary.
 std::string_view utf8_prefix(std::string_view text, std::size_t limit);
 void cut_utf8(std::string& text, std::size_t limit);
+
+/// A number of at most 15 digits without fraction and exponent, as nearly all are.
+std::optional<std::int64_t> small_integer(std::string_view word);
 
 /// Notices where a JSON document ends, fed in pieces of any size. Counts brackets only: whether
 /// they match is the reader's business. A text that opens no object or array never ends.

@@ -72,9 +72,11 @@ std::string_view field_name_of(std::string_view from, bool lasts, FieldList& fie
 }  // namespace
 
 std::optional<double> BodyField::number() const {
+  if (is_string) return std::nullopt;
+  if (const auto small = small_integer(value)) return static_cast<double>(*small);
   double v = 0;
   const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), v);
-  if (is_string || code != std::errc{} || end != value.data() + value.size()) return std::nullopt;
+  if (code != std::errc{} || end != value.data() + value.size()) return std::nullopt;
   return v;
 }
 
