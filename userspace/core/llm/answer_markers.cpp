@@ -180,7 +180,7 @@ bool begins_with_line(std::string_view text, std::string_view lower, std::size_t
 /// every byte: good for comparisons with and without case.
 template <std::size_t N>
 struct MarkerIndex {
-  static constexpr std::size_t kBuckets = 4096;
+  static constexpr std::size_t kBuckets = 2048;
   std::size_t width = 0;                       ///< fewest bytes that stand as they are
   std::array<std::uint8_t, kBuckets> skip{};   ///< 0: a marker's first `width` bytes may end here
   std::array<std::uint8_t, kBuckets> first{};  ///< number of a marker that may, from 1
@@ -192,7 +192,7 @@ struct MarkerIndex {
   static constexpr std::size_t bucket(char before, char last) {
     const auto low = static_cast<std::uint32_t>(static_cast<unsigned char>(before) | 0x20u);
     const auto high = static_cast<std::uint32_t>(static_cast<unsigned char>(last) | 0x20u);
-    return ((low | high << 8) * 0x9E3779B1u) >> 20;
+    return ((low | high << 8) * 0x9E3779B1u) >> 21;
   }
 
   /// Four bytes at once, alike in either case.

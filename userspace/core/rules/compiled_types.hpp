@@ -100,16 +100,17 @@ enum class Test : std::uint8_t {
   kModelNotFound,
 };
 
-struct Condition {
+/// What most tests look at comes first, in one line of the processor's cache.
+struct alignas(64) Condition {
   Test test = Test::kAll;
   std::uint32_t a = 0;
   std::uint32_t b = 0;
   std::uint64_t mask = 0;
+  std::vector<Condition> children;  ///< kAll, kAny: any number; kNot: one
   Range range;
   std::string text;
   std::vector<std::uint32_t> list;
   std::vector<IpPrefix> prefixes;
-  std::vector<Condition> children;  ///< kAll, kAny: any number; kNot: one
 };
 
 enum class SourceTest : std::uint8_t {
@@ -152,27 +153,27 @@ enum class FactValue : std::uint8_t {
 
 /// Something worth remembering about a source: distinct values, each with the time last seen.
 struct Fact {
-  std::string id;
   FactValue value = FactValue::kRequest;
-  std::uint16_t set = 0;  ///< kLabel
-  Condition when;
   bool on_answer = false;
-  Condition answer;
+  std::uint16_t set = 0;       ///< kLabel
   std::uint32_t capacity = 2;  ///< values kept per source: what the largest condition needs
   std::uint32_t keep_ds = 0;   ///< the longest window that looks at it
+  std::string id;
+  Condition when;
+  Condition answer;
 };
 
 struct Rule {
-  RuleInfo info;
   double max_points = 0;  ///< ceiling of this rule's points on one source
   std::uint32_t cooldown_ds = 0;
   bool once = false;
-  Condition when;
   bool on_request = true;          ///< false: has an `answer` part
   bool on_answer = false;          ///< has one, or looks at a fact that answers fill
   Action action = Action::kBlock;  ///< kBlock or kRateLimit
-  Condition answer;
   std::vector<SourceCondition> source;
+  RuleInfo info;
+  Condition when;
+  Condition answer;
 };
 
 /// How a request shows who it is, with what is known of its key. Bits of Test::kAuth. A key is

@@ -21,11 +21,11 @@ struct RuleText {
 };
 
 struct RuleInfo {
-  std::string id;
-  std::string description;
-  std::vector<Aim> aims;
   double score = 0;
   bool shadow = false;
+  std::string id;
+  std::vector<Aim> aims;
+  std::string description;
   std::vector<std::string> references;
 };
 
