@@ -86,8 +86,8 @@ TEST(Plan, ExcludesNothingThatHoldsAndTakesNothingThatDoesNot) {
   for (const Step& step : varied_requests()) {
     SCOPED_TRACE(step.method + " " + step.path + " " + step.body);
     const Request request = request_from(step, ++id, Judge::time(0), "198.51.100.7");
-    quick.read(request, {request.id % 2 == 0, false}, few);
-    slow.read(request, {request.id % 2 == 0, false}, all);
+    quick.read(request, {request.id % 2 == 0, 0}, few);
+    slow.read(request, {request.id % 2 == 0, 0}, all);
     std::size_t looked_at = 0;
     for (std::size_t w = 0; w < rules.plan.watchers; ++w) {
       const bool is_rule = w < rules.plan.rules;
@@ -108,34 +108,51 @@ TEST(Plan, ExcludesNothingThatHoldsAndTakesNothingThatDoesNot) {
   }
 }
 
-/// Rules and points that a source's first request gets.
-std::vector<std::pair<std::string, double>> points_of(SourceTable& table, const Request& request) {
-  std::vector<std::pair<std::string, double>> out;
-  for (const Detection& d : table.on_request(request).detections) {
-    out.emplace_back(d.rule, d.points);
-  }
+using Points = std::vector<std::pair<std::string, double>>;
+
+Points points_of(const Verdict& verdict) {
+  Points out;
+  for (const Detection& d : verdict.detections) out.emplace_back(d.rule, d.points);
   return out;
 }
 
-TEST(Plan, FirstRequestsFireWhatTheyFireWhenEveryRuleIsLookedAt) {
-  SourceTable quick{shipped_rules(), PolicyConfig{}, 1000};
+/// The shipped rules, all looked at however few requests a source has sent.
+std::shared_ptr<const RuleSet> rules_without_early_rows() {
   auto every = RuleSet::compile(RuleSet::builtin());
-  ASSERT_TRUE(every.has_value());
+  EXPECT_TRUE(every.has_value());
   Plan& plan = const_cast<RuleSet::Compiled&>((*every)->compiled()).plan;
-  plan.first.reset(1, plan.words, true);
-  SourceTable slow{*every, PolicyConfig{}, 1000};
+  plan.early.reset(Plan::kEarly, plan.words, true);
+  plan.early_answer.reset(Plan::kEarly, plan.words, true);
+  return *every;
+}
+
+TEST(Plan, YoungSourcesGetThePointsTheyGetWhenEveryRuleIsLookedAt) {
+  SourceTable quick{shipped_rules(), PolicyConfig{}, 1000};
+  SourceTable slow{rules_without_early_rows(), PolicyConfig{}, 1000};
+  const std::vector<Step> steps = varied_requests();
   std::uint64_t id = 0;
   std::size_t fired = 0;
-  for (const Step& step : varied_requests()) {
-    SCOPED_TRACE(step.method + " " + step.path + " " + step.body);
-    ++id;
-    const std::string source = "198.51.100." + std::to_string(id);
-    const Request first = request_from(step, id, Judge::time(0), source);
-    const auto points = points_of(quick, first);
-    EXPECT_EQ(points, points_of(slow, first));
-    fired += points.size();
+  // Each source begins with another one of them.
+  for (std::size_t begin = 0; begin < steps.size(); ++begin) {
+    const std::string source = "198.51.100." + std::to_string(begin + 1);
+    for (std::size_t i = 0; i < Plan::kEarly + 2; ++i) {
+      const Step& step = steps[(begin + i) % steps.size()];
+      SCOPED_TRACE(step.method + " " + step.path + " " + step.body);
+      const Request request = request_from(step, ++id, Judge::time(static_cast<double>(i)), source);
+      const Points asked = points_of(quick.on_request(request));
+      EXPECT_EQ(asked, points_of(slow.on_request(request)));
+      Response response;
+      response.request_id = id;
+      response.time = request.time;
+      response.flow = request.flow;
+      response.source = request.source;
+      response.status = step.status;
+      const Points answered = points_of(quick.on_response(response));
+      EXPECT_EQ(answered, points_of(slow.on_response(response)));
+      fired += asked.size() + answered.size();
+    }
   }
-  EXPECT_GE(fired, 20u);
+  EXPECT_GE(fired, 200u);
 }
 
 TEST(Plan, AThousandMoreRulesAreNotLookedAt) {

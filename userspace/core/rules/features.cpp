@@ -220,12 +220,12 @@ void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
   }
 }
 
-void FeatureReader::narrow_by_kind(bool first, Features& f) const {
+void FeatureReader::narrow_by_kind(std::uint32_t requests, Features& f) const {
   const Plan& plan = rules_->plan;
   const Request& r = *f.request;
   const auto auth = plan.auth.row(static_cast<std::size_t>(f.auth));
   f.candidates.assign(auth.begin(), auth.end());
-  if (first) keep_only(f.candidates, plan.first.row(0));
+  if (requests - 1 < Plan::kEarly) keep_only(f.candidates, plan.early.row(requests - 1));
   keep_only(f.candidates, plan.method.row(f.method));
   keep_only(f.candidates, plan.api.row(static_cast<std::size_t>(r.api)));
   keep_only(f.candidates, plan.product.row(static_cast<std::size_t>(r.impl)));
@@ -273,7 +273,7 @@ void FeatureReader::read(const Request& request, const SenderFacts& sender, Feat
       out.model);
   read_headers(head, out);
 
-  narrow_by_kind(sender.first_request, out);
+  narrow_by_kind(sender.requests, out);
   narrow_by_needs(rules_->plan.flags, out.flags, out);
   narrow_by_needs(rules_->plan.headers, out.header_bits, out);
   scan(Subject::kPath, out.path, out);

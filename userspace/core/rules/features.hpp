@@ -72,7 +72,7 @@ struct Features {
 /// What is known of a request's sender before it is looked at.
 struct SenderFacts {
   bool key_accepted = false;   ///< a server that refuses strangers has let the request's key in
-  bool first_request = false;  ///< nothing was seen of the source before
+  std::uint32_t requests = 0;  ///< that the source has sent, with this one; 0: not known
 };
 
 /// Fills Features from requests, and scans answers. One for each thread.
@@ -92,7 +92,7 @@ class FeatureReader {
   void scan_fields(Features& f);
   void scan_field(const BodyField& field, Features& f);
   void read_headers(const RequestHead& head, Features& out) const;
-  void narrow_by_kind(bool first, Features& f) const;
+  void narrow_by_kind(std::uint32_t requests, Features& f) const;
   void narrow_by_needs(const Needs& needs, std::uint64_t present, Features& f);
   void read_prompt(const Request& request, Features& f);
 

@@ -151,7 +151,8 @@ class Planner {
       plan_.no_label[s].reset(1, plan_.words, true);
       plan_.users[s].reset(1, plan_.words, false);
     }
-    plan_.first.reset(1, plan_.words, true);
+    plan_.early.reset(Plan::kEarly, plan_.words, true);
+    plan_.early_answer.reset(Plan::kEarly, plan_.words, true);
     plan_.answers.reset(1, plan_.words, false);
     plan_.status.reset(500, plan_.words, true);
     for (std::size_t i = 0; i < plan_.rules; ++i) add_rule(i);
@@ -170,27 +171,44 @@ class Planner {
   void add_rule(std::size_t i) {
     const Rule& rule = rules_.rules[i];
     add_when(i, rule.when);
-    plan_.first.set(0, i, rule.on_answer || may_fire_first(rule));
+    add_early(i, rule);
     // A rule that looks at answers again only for its facts' sake takes any status.
     if (rule.on_answer) add_answer(i, rule.on_request ? nullptr : &rule.answer);
   }
 
-  /// Whether the source conditions can hold at a source's first request, before its answer.
-  bool may_fire_first(const Rule& rule) const {
-    return std::all_of(rule.source.begin(), rule.source.end(), [&](const SourceCondition& c) {
+  /// How many requests a source must have sent before the rule's source conditions can hold.
+  std::int64_t requests_needed(const Rule& rule, bool at_answer) const {
+    std::int64_t needed = 1;
+    const std::int64_t unanswered = at_answer ? 0 : 1;  // the present one
+    for (const SourceCondition& c : rule.source) {
       switch (c.test) {
         case SourceTest::kDistinct:  // a request has one value of a fact, but for labels
-          return c.range.low <= 1 || rules_.facts[c.fact].value == FactValue::kLabel;
+          if (rules_.facts[c.fact].value != FactValue::kLabel)
+            needed = std::max(needed, c.range.low);
+          break;
         case SourceTest::kRequests:
-          return c.range.contains(1);
-        case SourceTest::kFirstSeenBefore:
-          return c.within_ds == 0;
+          needed = std::max(needed, c.range.low);
+          break;
         case SourceTest::kFailureRatio:
-          return false;  // nothing is answered yet
-        default:
-          return true;
+          needed = std::max({needed, c.range.low + unanswered, 1 + unanswered});
+          break;
+        case SourceTest::kFirstSeenBefore:
+          if (c.within_ds > 0) needed = std::max(needed, 1 + unanswered);
+          break;
+        case SourceTest::kFirstSeenWithin:
+        case SourceTest::kKeySources:
+          break;
       }
-    });
+    }
+    return needed;
+  }
+
+  void add_early(std::size_t i, const Rule& rule) {
+    for (std::size_t n = 1; n <= Plan::kEarly; ++n) {
+      const auto sent = static_cast<std::int64_t>(n);
+      plan_.early.set(n - 1, i, rule.on_answer || requests_needed(rule, false) <= sent);
+      plan_.early_answer.set(n - 1, i, requests_needed(rule, true) <= sent);
+    }
   }
 
   void add_fact(std::size_t i) {

@@ -75,6 +75,8 @@ struct Needs {
 };
 
 struct Plan {
+  static constexpr std::size_t kEarly = 8;  ///< requests of a source that have rows
+
   std::size_t rules = 0;
   std::size_t watchers = 0;
   std::size_t words = 0;
@@ -85,7 +87,9 @@ struct Plan {
   WatcherRows exact;  ///< one row: holds when nothing above excluded it; no need to evaluate
   std::vector<Condition> rest;  ///< by watcher: what of its condition the rows above do not say
   std::array<WatcherRows, kSubjects> users;  ///< one row each: the subject's text is asked for
-  WatcherRows first;                         ///< one row: may matter at a source's first request
+  /// Row n - 1: may give points at a source's request number n, or wait for its answer; and when an
+  /// answer comes that is the source's after n requests. No row: everything may.
+  WatcherRows early, early_answer;
   WatcherRows answers;                       ///< one row: has to do with answers
   WatcherRows status;                        ///< status - 100: not excluded by it
 };

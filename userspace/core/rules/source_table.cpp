@@ -176,8 +176,7 @@ class SourceTable::State {
     Pending& pending = pending_[request.id % kMaxPending];
     prefetch(pending_[(request.id + 1) % kMaxPending]);
     const auto key = FactHashes::of_key(request);
-    const SenderFacts sender{key && keys_.accepted(*key, server_hash(server)),
-                             memory.requests == 1};
+    const SenderFacts sender{key && keys_.accepted(*key, server_hash(server)), memory.requests};
     reader_.read(request, sender, features_);
     hashes_.begin(features_);
     begin(pending, request, server, key.value_or(0));
@@ -254,6 +253,9 @@ class SourceTable::State {
     answer_.model_not_found = pending.has_model && speaks_of_missing_model(response);
     const int row = std::clamp(response.status, 100, 599) - 100;
     keep_only(pending.held, plan.status.row(static_cast<std::size_t>(row)));
+    if (memory.requests <= Plan::kEarly) {
+      keep_only(pending.held, plan.early_answer.row(memory.requests - 1));
+    }
     if (intersect(pending.held, plan.users[static_cast<std::size_t>(Subject::kAnswer)].row(0))) {
       reader_.scan_answer(response.head_and_body_prefix, answer_.labels);
     } else {
