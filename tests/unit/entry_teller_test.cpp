@@ -33,7 +33,7 @@ class Retelling : public testing::Test {
  protected:
   Retelling()
       : teller_({[this] { return room_; }, [this] { return dropped_; },
-                 [this](const Note& n) { send(n); },
+                 [this](const Note& n) { send(n); }, [this] { tell_standing(); },
                  [this]() -> Result<std::vector<IpPrefix>> {
                    return std::vector<IpPrefix>{table_.begin(), table_.end()};
                  },
@@ -53,6 +53,26 @@ class Retelling : public testing::Test {
     }
     for (const auto& [p, ban] : mirror_.apply(n, kNowUs)) gone_.insert(p);
   }
+  void tell_standing() {
+    Note enforcing;
+    enforcing.type = static_cast<std::uint32_t>(NoteType::kEnforcing);
+    enforcing.count = enforcing_ ? 1 : 0;
+    send(enforcing);
+    for (const IpPrefix& p : allowed_) send(note(NoteType::kAllowed, p));
+  }
+  void allow(const char* text) {
+    allowed_.insert(prefix(text));
+    send(note(NoteType::kAllowed, prefix(text)));
+  }
+  void disallow(const char* text) {
+    allowed_.erase(prefix(text));
+    send(note(NoteType::kDisallowed, prefix(text)));
+  }
+  std::set<IpPrefix> known_allowed() const {
+    std::set<IpPrefix> out;
+    for (const auto& [p, entry] : mirror_.allow_list()) out.insert(p);
+    return out;
+  }
   void ban(const char* text) {
     table_.insert(prefix(text));
     send(note(NoteType::kBanned, prefix(text)));
@@ -67,12 +87,30 @@ class Retelling : public testing::Test {
     return out;
   }
 
-  std::set<IpPrefix> table_, gone_;
+  std::set<IpPrefix> table_, gone_, allowed_;
+  bool enforcing_ = true;
   GuardMirror mirror_{true};
   bool room_ = true, cut_ = false;
   std::uint64_t dropped_ = 0;
   EntryTeller teller_;
 };
+
+TEST_F(Retelling, AllowSetAndEnforcingAreRightAgainAfterNotesWereDropped) {
+  allow("203.0.113.1");
+  allow("203.0.113.2");
+  cut_ = true;
+  disallow("203.0.113.1");
+  allow("203.0.113.3");
+  enforcing_ = false;
+  tell_standing();
+  cut_ = false;
+  EXPECT_NE(known_allowed(), allowed_);
+  EXPECT_GT(teller_.check(), 0u);
+  teller_.feed(100);
+  EXPECT_EQ(known_allowed(), allowed_);
+  EXPECT_FALSE(mirror_.enforcing());
+  EXPECT_EQ(known(), table_);
+}
 
 TEST_F(Retelling, NewWorkerHearsOfEveryEntryAndMissesNone) {
   EXPECT_EQ(known(), table_);

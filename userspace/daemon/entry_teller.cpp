@@ -34,6 +34,7 @@ void EntryTeller::feed(std::size_t limit) {
     auto prefixes = hooks_.prefixes();
     if (!prefixes) return;
     hooks_.send(retelling(true));
+    hooks_.standing();
     left_ = std::move(*prefixes);
     step_ = Step::kEntries;
   }

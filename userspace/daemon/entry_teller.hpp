@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the worker every block entry: when it is new, and again after notes to it were dropped.
-// What it does not name between begin and end is gone, so a dropped "unbanned" leaves nothing
-// behind.
+// Tells the worker what is in force: when it is new, and again after notes to it were dropped. What
+// is not named between begin and end is gone, so a dropped "unbanned" or "disallowed" leaves
+// nothing behind.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ class EntryTeller {
     std::function<bool()> has_room;          ///< a worker is there and few notes wait for it
     std::function<std::uint64_t()> dropped;  ///< notes to this worker that were dropped
     std::function<void(const guard::Note&)> send;
+    std::function<void()> standing;  ///< sends what is little: enforcing, allow set, interfaces
     std::function<Result<std::vector<IpPrefix>>()> prefixes;  ///< of the entries in force
     /// The kBanned note of an entry as it is now; nothing: it is not in force any more.
     std::function<std::optional<guard::Note>(const IpPrefix&)> note;

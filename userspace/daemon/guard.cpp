@@ -94,18 +94,25 @@ void Guard::on_worker_ready() {
     describe_start();
     sd_notify(0, "READY=1");
   }
-  guard::Note enforcing;
-  enforcing.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
-  enforcing.count = enforcing_ ? 1 : 0;
-  worker_->send(enforcing);
-  for (const auto& [prefix, entry] : allow_->set().entries())
-    worker_->send(allow_note(prefix, entry));
-  for (std::size_t i = 0; i < attached_.size(); ++i) {
-    if (!hooks_->whole(i)) on_hook_change(i, attached_[i], false);
-  }
+  tell_standing();
   teller_->begin();
   teller_->feed(kTellPerTick);
   send_gauges();
+}
+
+void Guard::tell_standing() {
+  send_enforcing();
+  for (const auto& [prefix, entry] : allow_->set().entries())
+    worker_->send(allow_note(prefix, entry));
+  for (std::size_t i = 0; i < attached_.size(); ++i)
+    on_hook_change(i, attached_[i], hooks_->whole(i));
+}
+
+void Guard::send_enforcing() {
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
+  note.count = enforcing_ ? 1 : 0;
+  worker_->send(note);
 }
 
 void Guard::make_teller() {
@@ -128,7 +135,8 @@ void Guard::make_teller() {
   teller_.emplace(EntryTeller::Hooks{
       [this] { return worker_->ready() && worker_->process()->has_room(); },
       [this] { return worker_->ready() ? worker_->process()->notes_dropped() : std::uint64_t{0}; },
-      [this](const guard::Note& note) { worker_->send(note); }, prefixes, note_of});
+      [this](const guard::Note& note) { worker_->send(note); }, [this] { tell_standing(); },
+      prefixes, note_of});
 }
 
 void Guard::on_wish(const guard::Wish& wish) {
@@ -228,10 +236,7 @@ Result<void> Guard::set_enforcing(bool on, std::uint64_t seconds) {
   enforcing_ = on;
   revert_at_ns_.reset();
   if (seconds > 0) revert_at_ns_ = monotonic_ns() + seconds * 1'000'000'000;
-  guard::Note note;
-  note.type = static_cast<std::uint32_t>(guard::NoteType::kEnforcing);
-  note.count = on ? 1 : 0;
-  worker_->send(note);
+  send_enforcing();
   return {};
 }
 

@@ -65,6 +65,8 @@ class Guard {
   void tick_fast();
   void tick_second();
   void make_teller();
+  void tell_standing();
+  void send_enforcing();
   void resend_after_loss();
   void send_gauges();
   /// `seconds`: how long, unless it is set again; 0: for good. The kernel holds the deadline, too.

@@ -21,6 +21,18 @@ MirrorBan ban_of(const guard::Note& note, std::int64_t now_us, std::uint32_t ret
   return ban;
 }
 
+/// Takes out, and returns, what was not told in the retelling that ends.
+template <typename Entry>
+std::vector<std::pair<IpPrefix, Entry>> take_untold(PrefixTable<Entry>& table,
+                                                    std::uint32_t retelling) {
+  std::vector<std::pair<IpPrefix, Entry>> gone;
+  for (const auto& entry : table.entries()) {
+    if (entry.second.told != retelling) gone.push_back(entry);
+  }
+  for (const auto& entry : gone) table.erase(entry.first);
+  return gone;
+}
+
 }  // namespace
 
 IpPrefix prefix_of(const guard::Note& note) {
@@ -52,10 +64,8 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
         ++retelling_;
         break;
       }
-      for (const auto& entry : bans_.entries()) {
-        if (entry.second.told != retelling_) gone.push_back(entry);
-      }
-      for (const auto& entry : gone) bans_.erase(entry.first);
+      gone = take_untold(bans_, retelling_);
+      take_untold(allow_, retelling_);
       break;
     case guard::NoteType::kEnforcing:
       enforcing_ = note.count != 0;
@@ -66,7 +76,7 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
       allow_capacity_ = note.seconds;
       break;
     case guard::NoteType::kAllowed:
-      allow_.put(prefix, pw_allow_entry{note.action, note.origin, {}});
+      allow_.put(prefix, {{note.action, note.origin, {}}, retelling_});
       break;
     case guard::NoteType::kDisallowed:
       allow_.erase(prefix);
@@ -112,7 +122,7 @@ std::optional<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allowed(
   const std::lock_guard lock{mutex_};
   const auto* entry = allow_.overlapping(prefix);
   if (entry == nullptr) return std::nullopt;
-  return std::pair{entry->first, entry->second};
+  return std::pair{entry->first, entry->second.entry};
 }
 
 IpPrefix GuardMirror::ban_target(const IpPrefix& source, const IpAddress& client) const {
@@ -124,7 +134,9 @@ IpPrefix GuardMirror::ban_target(const IpPrefix& source, const IpAddress& client
 
 std::vector<std::pair<IpPrefix, pw_allow_entry>> GuardMirror::allow_list() const {
   const std::lock_guard lock{mutex_};
-  return {allow_.entries().begin(), allow_.entries().end()};
+  std::vector<std::pair<IpPrefix, pw_allow_entry>> out;
+  for (const auto& [prefix, allow] : allow_.entries()) out.emplace_back(prefix, allow.entry);
+  return out;
 }
 
 std::optional<MirrorInterface> GuardMirror::interface(std::size_t index) const {

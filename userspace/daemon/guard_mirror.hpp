@@ -28,6 +28,11 @@ struct MirrorBan {
 };
 using MirrorEntry = std::pair<IpPrefix, MirrorBan>;
 
+struct MirrorAllow {
+  pw_allow_entry entry{};
+  std::uint32_t told = 0;  ///< as MirrorBan::told
+};
+
 /// What changed about an interface since the worker started.
 struct MirrorInterface {
   bool attached = true;
@@ -67,7 +72,7 @@ class GuardMirror {
   mutable std::mutex mutex_;
   PrefixTable<MirrorBan> bans_;
   std::uint32_t retelling_ = 0;
-  PrefixTable<pw_allow_entry> allow_;
+  PrefixTable<MirrorAllow> allow_;
   std::map<std::size_t, MirrorInterface> interfaces_;
   std::atomic<bool> enforcing_;
   std::atomic<std::uint32_t> enforced_{0}, allow_count_{0};
