@@ -79,6 +79,7 @@ std::vector<Case> scan_cases();      // rules_shipped_scan_cases.cpp
 std::vector<Case> sweep_cases();     // rules_shipped_sweep_cases.cpp
 std::vector<Case> client_cases();    // rules_shipped_client_cases.cpp
 std::vector<Case> exploit_cases();   // rules_shipped_exploit_cases.cpp
+std::vector<Case> web_cases();       // rules_shipped_web_cases.cpp
 std::vector<Case> load_cases();      // rules_shipped_load_cases.cpp
 std::vector<Case> takeover_cases();  // rules_shipped_takeover_cases.cpp
 

@@ -57,6 +57,37 @@ TEST(Fleet, AMonitorWhoseChecksAllBeginTogether) {
   EXPECT_LT(honest_score(steps), 50);
 }
 
+TEST(Fleet, ACollectorOfMeasuresIsSentToEveryPort) {
+  Steps steps;
+  for (const int port : {8000, 11434, 3000, 8080, 4000, 8265, 9997, 5001}) {
+    Step scrape = check(1, port, "/metrics", port == 8000 ? 200 : 404);
+    scrape.headers = {"X-Prometheus-Scrape-Timeout-Seconds: 10"};
+    steps.push_back(scrape);
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(Fleet, AFrontEndOfKoboldCppThatFirstTakesItForAnotherProduct) {
+  Steps steps{check(1, 5001, "/v1/internal/model/info", 404),
+              at(40, check(1, 5001, "/api/extra/version")),
+              check(1, 5001, "/api/v1/config/max_context_length"), check(1, 5001, "/props"),
+              post("/api/extra/generate/stream", R"({"prompt":"Once"})")};
+  for (Step& step : steps) step.headers = {"Accept-Language: *"};  // as JavaScript sends by default
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(Fleet, TestsOfErrorPathsByWhoHasUsedTheServer) {
+  Steps steps;
+  for (int i = 0; i < 6; ++i) steps.push_back(at(i * 600.0, chat("m", "hi", 200, "ci-key")));
+  steps.push_back(at(2 * 86400.0, chat("m", "x", 401)));
+  steps.push_back(chat("m", "x", 401, "wrong"));
+  for (const char* body : {"{bad", R"({"model":"m","messages":[],"max_tokens":-1})",
+                           R"({"model":"m","messages":[],"n":9999})", R"({"model":"m"})"}) {
+    steps.push_back(key("ci-key", post("/v1/chat/completions", body, 400)));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
 TEST(Fleet, AGatewayAsksSixModelsForOneToken) {
   Steps steps;
   for (int i = 0; i < 18; ++i) {

@@ -32,6 +32,19 @@ std::vector<Case> load_cases() {
       {"pinned-context-flood",
        {kPinned, kPinned, kPinned},
        {at(0, kPinned), at(30, kPinned), at(60, kPinned)}},
+      {"huge-contexts",
+       repeat(3,
+              [](int i) {
+                return post("/api/generate",
+                            R"({"model":"m","prompt":")" + n(i) +
+                                R"(","keep_alive":"999h","options":{"num_ctx":10000000}})");
+              }),
+       repeat(3,
+              [](int i) {
+                return post("/api/generate",
+                            R"({"model":"m","prompt":")" + n(i) +
+                                R"(","keep_alive":-1,"options":{"num_ctx":131072}})");
+              })},
       {"context-size-probe",
        {sized(120'000, tokens(1, chat("m", "word word")))},
        {sized(120'000, tokens(800, chat("m", "word word"))), tokens(1, chat("m", "hi"))}},
