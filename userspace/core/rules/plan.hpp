@@ -90,8 +90,8 @@ struct Plan {
   /// Row n - 1: may give points at a source's request number n, or wait for its answer; and when an
   /// answer comes that is the source's after n requests. No row: everything may.
   WatcherRows early, early_answer;
-  WatcherRows answers;                       ///< one row: has to do with answers
-  WatcherRows status;                        ///< status - 100: not excluded by it
+  WatcherRows answers;  ///< one row: has to do with answers
+  WatcherRows status;   ///< status - 100: not excluded by it
 };
 
 /// Everything but `plan` must be complete.
