@@ -10,8 +10,9 @@ namespace probewall {
 template <typename T>
 void prefetch(const T& object) {
   constexpr std::size_t kLine = 64;
-  const auto* const at = reinterpret_cast<const char*>(&object);
-  for (std::size_t i = 0; i < sizeof(T); i += kLine) __builtin_prefetch(at + i, 1);
+  const auto* const begin = reinterpret_cast<const char*>(&object);
+  const auto* const end = reinterpret_cast<const char*>(&object + 1);
+  for (const char* line = begin; line < end; line += kLine) __builtin_prefetch(line, 1);
 }
 
 }  // namespace probewall
