@@ -19,6 +19,9 @@
     __uint(pinning, LIBBPF_PIN_BY_NAME);         \
   } name SEC(".maps")
 
+/* struct pw_gate, by words: its name stays out of the skeletons. Nothing else may be in .bss. */
+__u64 pw_block_gate[sizeof(struct pw_gate) / sizeof(__u64)];
+
 PW_MMAP_ARRAY(pw_block_front4, 1, struct pw_front4);
 PW_MMAP_ARRAY(pw_block_front6, 1, struct pw_front6);
 
@@ -355,18 +358,33 @@ PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
   return hint | PW_BIT_OF(front->top, bpf_be64_to_cpu(hi) >> 48) * PW_HINT_TOP;
 }
 
+/* The compiler is kept from knowing which variable it is, and so from addressing each member by a
+ * constant of its own. */
+PW_INLINE const struct pw_gate *pw_get_gate(void) {
+  const __u64 *gate = pw_block_gate;
+  asm volatile("" : "+r"(gate));
+  return (const struct pw_gate *)gate;
+}
+/* May anything be in force for the source? One load. */
+PW_INLINE bool pw_v4_gated(const struct pw_gate *gate, __u32 host) {
+  return PW_BIT_OF(gate->v4, PW_GATE4_BIT(host));
+}
+PW_INLINE bool pw_v6_gated(const struct pw_gate *gate, __u64 hi) {
+  return PW_BIT_OF(gate->v6, PW_GATE6_BIT(hi)) || gate->short6;
+}
+
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
   __u64 half[2];
   if (family == PW_FAMILY_IPV4) {
-    const struct pw_front4 *front = pw_front4();
-    if (!front) return 0;
     const __u32 host = bpf_ntohl(pw_mapped_v4(addr));
+    const struct pw_front4 *front = pw_front4();
+    if (!front || !pw_v4_gated(pw_get_gate(), host)) return 0;
     return pw_v4_seen(front, host) * PW_HINT_SINGLE | pw_v4_net(front, host);
   }
   const struct pw_front6 *front = pw_front6();
   pw_copy_addr(half, addr);
-  if (!front) return 0;
+  if (!front || !pw_v6_gated(pw_get_gate(), half[0])) return 0;
   return pw_v6_seen(front, half) * PW_HINT_SINGLE | pw_v6_net(front, half[0]);
 }
 

@@ -59,8 +59,13 @@ PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
 }
 #else
 /* Is the port outside the range of all LLM and decoy ports? Most are. */
-PW_INLINE bool pw_quick_far_port(const struct pw_front_head *head, __u32 port) {
-  return port < head->port_first || port + head->port_room >= PW_NO_PORT;
+PW_INLINE bool pw_quick_far_port(const struct pw_gate *gate, __u32 port) {
+  const __u64 ports = gate->ports; /* one load: both halves belong together */
+  return port - (__u32)ports >= ports >> 32;
+}
+/* The look at a source of which no table knows anything. */
+PW_INLINE int pw_look_of_unknown(const struct pw_gate *gate, __u32 port) {
+  return pw_quick_far_port(gate, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
 }
 
 /* The entry in force for a single address, or PW_LOOK_NOTHING when it has none. */
@@ -72,12 +77,12 @@ PW_INLINE int pw_look_of_single(const struct pw_found *found) {
 }
 
 PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
+  const struct pw_gate *gate = pw_get_gate();
+  if (__builtin_expect(!pw_v4_gated(gate, host), 1)) return pw_look_of_unknown(gate, port);
   const struct pw_front4 *front = pw_front4();
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(!pw_v4_seen(front, host), 1)) {
-    if (pw_v4_net(front, host)) return PW_LOOK_UNSURE;
-    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  }
+  if (!pw_v4_seen(front, host))
+    return pw_v4_net(front, host) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate, port);
   struct pw_found found = {};
   if (!pw_find_v4_by_front(&front->head, host, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);
@@ -86,12 +91,12 @@ PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
 }
 
 PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
+  const struct pw_gate *gate = pw_get_gate();
+  if (__builtin_expect(!pw_v6_gated(gate, half[0]), 1)) return pw_look_of_unknown(gate, port);
   const struct pw_front6 *front = pw_front6();
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(!pw_v6_seen(front, half), 1)) {
-    if (pw_v6_net(front, half[0])) return PW_LOOK_UNSURE;
-    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  }
+  if (!pw_v6_seen(front, half))
+    return pw_v6_net(front, half[0]) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate, port);
   struct pw_found found = {};
   if (!pw_find_v6_by_front(&front->head, half, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);

@@ -189,6 +189,15 @@ void spoil(const std::string& pins, const std::string& family, __u64 seed) {
     lines->get()[PW_BLOCK_FIRST_BUCKET + i].words[7] &= ~(63ull << at);
 }
 
+/// A gate whose words are all `word`, as nobody knows of which version.
+void spoil_gate(const std::string& pins, __u64 word) {
+  const UniqueFd fd{bpf_obj_get((pins + "/v1/pw_block_gate").c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), false, "gate");
+  ASSERT_TRUE(gate) << gate.error().message;
+  auto* const words = reinterpret_cast<__u64*>(gate->get());
+  std::fill_n(words, sizeof(pw_gate) / sizeof(__u64), word);
+}
+
 TEST_F(BlockDifferential, TablesOfAnEarlierLayoutGetTheirPrefilterAtTheNextStart) {
   Dice dice{31};
   std::vector<IpPrefix> used;
@@ -199,6 +208,7 @@ TEST_F(BlockDifferential, TablesOfAnEarlierLayoutGetTheirPrefilterAtTheNextStart
   for (const __u64 seed : {0ull, 4711ull}) {
     spoil<pw_front4>(lab->pin_directory(), "4", seed);
     spoil<pw_front6>(lab->pin_directory(), "6", seed);
+    spoil_gate(lab->pin_directory(), seed == 0 ? 0 : ~0ull);
     lab->reopen_blocks();
     for (int i = 0; i < rounds(4000); ++i) {
       ASSERT_NO_FATAL_FAILURE(expect_same_verdict(used[dice.pick(used.size())].address));
@@ -227,6 +237,12 @@ TEST_F(BlockDifferential, EmptiedTablesLeaveNoBitBehind) {
   };
   expect_clear("pw_block_front4", static_cast<pw_front4*>(nullptr));
   expect_clear("pw_block_front6", static_cast<pw_front6*>(nullptr));
+  const UniqueFd fd{bpf_obj_get((lab->pin_directory() + "/v1/pw_block_gate").c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), true, "gate");
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_EQ(gate->get()->short6, 0u);
+  EXPECT_EQ(std::ranges::count(gate->get()->v4, 0u), std::ssize(gate->get()->v4));
+  EXPECT_EQ(std::ranges::count(gate->get()->v6, 0u), std::ssize(gate->get()->v6));
 }
 
 /// Sources of which every other one is blocked for good, and a lab that sends packets from them.

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/block_gate.hpp"
 #include "dataplane/block_seen.hpp"
 #include "dataplane/block_slots.hpp"
 #include "dataplane/mapped_map.hpp"
@@ -31,6 +32,7 @@ struct SingleFront {
   pw_front_head* head = nullptr;
   __u64* seen = nullptr;
   std::size_t words = 0;
+  GateBits* gate = nullptr;  ///< not owned; a reader of the table needs none
 };
 
 /// `S`: V4Slots or V6Slots.
@@ -74,7 +76,8 @@ class SingleTable {
   }
 
   /// Makes the prefilter say what the table holds, whatever a killed writer, or a version with
-  /// another prefilter, left: readers never miss an entry on the way.
+  /// another prefilter, left: readers never miss an entry on the way. The gate is told the
+  /// addresses; to be called once, its bits are for the caller to publish.
   void set_front() {
     if (front_.head->seed != table_.header().seed) {
       // No reader goes by this front yet: with one, the table was made with its seed.
@@ -82,6 +85,10 @@ class SingleTable {
       store_word<__u64>(front_.head->seed, table_.header().seed);
     }
     SeenBits seen = counted(table_);
+    for_each([&](const Key& k, const SlotEntry&) {
+      front_.gate->count(S::gate_bit(k));
+      return true;
+    });
     const bool moved = front_.head->shift != seen.shift();
     point_front(table_.log2(), seen);
     if (moved && !wait_for_readers()) {  // no memory: bits of the former size stay until it grows
@@ -126,6 +133,7 @@ class SingleTable {
       ++in_buckets_;
     }
     seen_.add(S::seen_hash(key), front_.seen);
+    front_.gate->add(S::gate_bit(key));
     return true;
   }
 
@@ -134,13 +142,13 @@ class SingleTable {
       S::set_state(table_.bucket(at->bucket), at->slot, 0);
       resting_.insert(place_number(*at));
       --in_buckets_;
-      seen_.drop(S::seen_hash(key), front_.seen);
+      hide(key);
       if (resting_.size() >= kMaxResting) (void)wait_for_readers();
       return true;
     }
     if (spilled_.erase(key) == 0) return false;
     spill_->remove(S::address_of(key));
-    seen_.drop(S::seen_hash(key), front_.seen);
+    hide(key);
     return true;
   }
 
@@ -237,6 +245,12 @@ class SingleTable {
   void settle_front(SeenBits seen) {
     seen.publish(front_.seen, front_.words, false);
     seen_ = std::move(seen);
+  }
+
+  /// The bits of an address that is gone.
+  void hide(const Key& key) {
+    seen_.drop(S::seen_hash(key), front_.seen);
+    front_.gate->drop(S::gate_bit(key));
   }
 
   static std::uint64_t place_number(const Place& at) {

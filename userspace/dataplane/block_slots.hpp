@@ -55,6 +55,7 @@ struct V4Slots {
   static IpAddress address_of(Key k) { return IpAddress::from_v4(k); }
   static std::uint64_t hash(Key k, std::uint64_t seed) { return pw_block_mix(k, seed); }
   static std::uint64_t seen_hash(Key k) { return PW_SEEN4_HASH(std::uint64_t{k}); }
+  static std::uint64_t gate_bit(Key k) { return PW_GATE4_BIT(k); }
   static Key key_at(const Bucket& b, unsigned s) { return static_cast<Key>(b.word[s] >> 32); }
   static std::uint32_t state_at(const Bucket& b, unsigned s) {
     return static_cast<std::uint32_t>(load_word(b.word[s]));
@@ -94,6 +95,7 @@ struct V6Slots {
     return pw_block_mix(k.half[1] ^ pw_block_mix(k.half[0], seed), seed);
   }
   static std::uint64_t seen_hash(const Key& k) { return PW_SEEN6_HASH(k.half[0], k.half[1]); }
+  static std::uint64_t gate_bit(const Key& k) { return PW_GATE6_BIT(k.half[0]); }
   static Key key_at(const Bucket& b, unsigned s) { return {{b.addr[s][0], b.addr[s][1]}}; }
   static std::uint32_t state_at(const Bucket& b, unsigned s) { return load_word(b.state[s]); }
   static void fill(Bucket& b, unsigned s, const Key& k, std::uint32_t state) {

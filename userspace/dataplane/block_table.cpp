@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/block_gate.hpp"
 #include "dataplane/block_hints.hpp"
 #include "dataplane/block_singles.hpp"
+#include "dataplane/gate_pin.hpp"
 #include "dataplane/prefix_hash.hpp"
 
 namespace probewall {
@@ -44,6 +46,8 @@ tl::unexpected<Error> full(const IpPrefix& prefix, std::uint32_t limit, const ch
 struct BlockTable::State {
   MappedMap<pw_front4> front4;
   MappedMap<pw_front6> front6;
+  MappedMap<pw_gate> gate;  ///< writers only, as are its counts
+  std::optional<GateBits> gate4, gate6;
   UniqueFd outer4, outer6;
   std::optional<PrefixHash> prefixes;
   std::optional<SingleTable<V4Slots>> v4;
@@ -102,18 +106,24 @@ Result<void> BlockTable::State::open_maps(const std::string& directory) {
     if (!result) return result;
   }
   prefixes.emplace(std::move(prefix_map));
+  if (read_only) return {};
+  if (auto mapped = take(gate, map_pinned<pw_gate>(directory, kGatePin, false)); !mapped) {
+    return mapped;
+  }
+  gate4.emplace(gate.get()->v4, front4.get()->net, PW_GATE4_LOG2);
+  gate6.emplace(gate.get()->v6, front6.get()->net, PW_GATE6_LOG2);
   return {};
 }
 
 Result<void> BlockTable::State::open_singles() {
-  const auto front_of = [](auto* front) {
-    return SingleFront{&front->head, front->seen, std::size(front->seen)};
+  const auto front_of = [](auto* front, std::optional<GateBits>& gate) {
+    return SingleFront{&front->head, front->seen, std::size(front->seen), gate ? &*gate : nullptr};
   };
-  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", front_of(front4.get()),
+  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", front_of(front4.get(), gate4),
                                         read_only, *prefixes);
   if (!ip4) return tl::unexpected(ip4.error());
   v4.emplace(std::move(*ip4));
-  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", front_of(front6.get()),
+  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", front_of(front6.get(), gate6),
                                         read_only, *prefixes);
   if (!ip6) return tl::unexpected(ip6.error());
   v6.emplace(std::move(*ip6));
@@ -163,7 +173,13 @@ Result<void> BlockTable::State::index() {
   publish(own4->net, front4.get()->net);
   publish(own6->net, front6.get()->net);
   publish(own6->top, front6.get()->top);
-  hints->move_to({front4.get(), front6.get()});
+  hints->move_to({front4.get(), front6.get(), &*gate4, &*gate6, gate.get()});
+  gate4->publish();
+  gate6->publish();
+  // Of a gate just made: nothing is known of ports, so all may be ours.
+  if (load_word(gate.get()->ports) == 0) {
+    store_word<__u64>(gate.get()->ports, PW_GATE_PORTS(0, 65536));
+  }
   if (auto fits = v4->fit(); !fits) return fits;
   return v6->fit();
 }
@@ -316,10 +332,8 @@ Result<std::uint64_t> BlockTable::flush() {
 
 void BlockTable::set_port_range(std::uint32_t first, std::uint32_t last) {
   const bool any = first <= last;
-  for (auto* head : {&state_->front4.get()->head, &state_->front6.get()->head}) {
-    store_word<__u32>(head->port_first, any ? first : 65536);
-    store_word<__u32>(head->port_room, any ? 65535 - last : 0);
-  }
+  store_word<__u64>(state_->gate.get()->ports,
+                    any ? PW_GATE_PORTS(first, last - first + 1) : PW_GATE_PORTS(65536, 0));
 }
 
 std::uint64_t BlockTable::size() const {

@@ -2,35 +2,54 @@
 /* Memory layout of the block tables: written by the guard alone, mostly through mmap, read by XDP
  * and tc.
  *
- * A benign packet touches the prefilter only: one bit per hashed single address, as many bits as
- * the table's size calls for, and, while any prefix is in use, one bit per /24 (IPv4) or per hashed
- * /32 and per /16 (IPv6). A set bit leads on to the bucket tables (single addresses) or to one hash
- * look-up per prefix length in use (everything else).
+ * A benign packet touches the gate only: one bit per /24 (IPv4) or per hashed /32 (IPv6) in which
+ * anything is blocked. Behind a set bit lies the prefilter: one bit per hashed single address, as
+ * many bits as the table's size calls for, and, while any prefix is in use, one bit per /24 or per
+ * hashed /32 and per /16 for the prefixes alone. A set bit there leads on to the bucket tables
+ * (single addresses) or to one hash look-up per prefix length in use (everything else).
  *
  * A reader never takes one address's entry for another's, nor sees half of one: what decides
  * (action, expiry) is one aligned word, for IPv4 together with the address; a slot that was emptied
  * gets another address only after an RCU grace period. Inserts write the slot before the prefilter
- * bits, removals after. */
+ * bits and those before the gate's, removals after. */
 #ifndef PROBEWALL_ABI_BLOCK_TABLE_H
 #define PROBEWALL_ABI_BLOCK_TABLE_H
 
 #include "probewall/abi/common.h"
 
+/* ---- gate ---------------------------------------------------------------------------------- */
+
+/* pw_block_gate: the one global variable of the programs that look at sources, so that it is
+ * reached without a look-up; pinned and shared like the other maps, by the loader. All zeros says
+ * that nothing is blocked and no port is ours: a writer fills it before programs are attached. */
+#define PW_GATE4_LOG2 24
+#define PW_GATE6_LOG2 23
+struct pw_gate {
+  __u64 ports;  /* LLM and decoy ports lie in [first, first + count): PW_GATE_PORTS */
+  __u64 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits here */
+  __u64 pad[6];
+  __u64 v4[1u << (PW_GATE4_LOG2 - 6)]; /* by PW_GATE4_BIT */
+  __u64 v6[1u << (PW_GATE6_LOG2 - 6)]; /* by PW_GATE6_BIT */
+};
+PW_ASSERT_SIZE(struct pw_gate, 64 + (2u << 20) + (1u << 20));
+#define PW_GATE_PORTS(first, count) ((__u64)(first) | ((__u64)(count) << 32))
+#define PW_GATE4_BIT(host) ((__u32)(host) >> 8)
+/* `hi`: the first half as it lies in memory; its first four bytes count. */
+#define PW_GATE6_BIT(hi) (((__u64)(__u32)(hi)*PW_BLOCK_ODD) >> (64 - PW_GATE6_LOG2))
+
 /* ---- prefilter --------------------------------------------------------------------------- */
 
 enum pw_block_hint { PW_HINT_SINGLE = 1, PW_HINT_NET = 2, PW_HINT_TOP = 4 }; /* or-ed; 0: nothing */
 
-/* pw_block_front4, pw_block_front6: mmapable ARRAY[1], all that a benign packet of the family needs
- * behind one constant look-up. The hashes of single addresses and /32s have no secret: who collides
- * with a bit makes us look further, which is what a blocked source costs anyway. */
+/* pw_block_front4, pw_block_front6: mmapable ARRAY[1], what a packet needs that the gate did not
+ * settle, behind one constant look-up. The hashes of single addresses and /32s have no secret: who
+ * collides with a bit makes us look further, which is what a blocked source costs anyway. */
 struct pw_front_head {
   __u64 lengths[2]; /* bit n: some prefix /n is in pw_block_prefix */
   __u64 seed;       /* of the family's bucket table; secret */
   __u32 log2;       /* number of its buckets; a bucket of a table of another size says so */
   __u32 shift;      /* 64 - log2 of the number of `seen` bits in use */
-  __u32 port_first; /* no smaller port is an LLM or decoy port */
-  __u32 port_room;  /* nor one of 65536 - port_room or more; both 0: nothing is known of ports */
-  __u64 pad[3];
+  __u64 pad[4];
 };
 PW_ASSERT_SIZE(struct pw_front_head, 64);
 
