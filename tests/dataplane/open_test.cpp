@@ -229,7 +229,7 @@ std::pair<std::uint32_t, std::uint32_t> port_range(const Lab& lab) {
   const UniqueFd fd{bpf_obj_get((lab.pin_directory() + "/v1/pw_block_gate").c_str())};
   const auto gate = MappedMap<pw_gate>::of(fd.get(), true, "gate");
   EXPECT_TRUE(gate);
-  const __u64 ports = gate->get()->ports;
+  const __u64 ports = gate->get()->ports4;
   const auto first = static_cast<std::uint32_t>(ports),
              count = static_cast<std::uint32_t>(ports >> 32);
   return count == 0 ? std::pair{1u, 0u} : std::pair{first, first + count - 1};
@@ -253,9 +253,11 @@ TEST(Tables, BlocksPinnedWithoutTheGateGetTheirBitsAtTheNextStart) {
   const auto is_set = [](const auto& words, std::uint64_t bit) {
     return (words[bit / 64] >> (bit % 64) & 1) != 0;
   };
-  EXPECT_TRUE(is_set(gate->get()->v4, PW_GATE4_BIT(0xc6336400u)));
-  EXPECT_TRUE(is_set(gate->get()->v4, PW_GATE4_BIT(0x0a01ff00u)));
-  EXPECT_FALSE(is_set(gate->get()->v4, PW_GATE4_BIT(0x0a020000u)));
+  const auto single = PW_SEEN4_HASH(0xc6336409ull) >> gate->get()->table4.shift;
+  EXPECT_TRUE(is_set(gate->get()->seen4, single));
+  EXPECT_TRUE(is_set(gate->get()->net4, 0x0a01ff));
+  EXPECT_FALSE(is_set(gate->get()->net4, 0x0a0200));
+  EXPECT_NE(gate->get()->nets4, 0u);
   EXPECT_TRUE(is_set(gate->get()->v6, PW_GATE6_BIT(0xb80d0120u)));  // as it lies in memory
   EXPECT_NE(gate->get()->short6, 0u);
 }

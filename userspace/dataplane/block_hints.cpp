@@ -9,7 +9,7 @@
 namespace probewall {
 namespace {
 
-constexpr std::uint32_t kPlaces = 64;  // /24s, or IPv6 bits, in a word
+constexpr std::uint32_t kPlaces = 64;  // /24s in a word
 
 std::uint32_t net6_bit(const IpAddress& a) {
   std::uint64_t hi = 0;
@@ -72,28 +72,29 @@ void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   }
 }
 
-/// The gate has no bits of prefixes shorter than /32: it says that there are some.
-void BlockHints::tell_gate_short6() {
+/// Whether there are IPv4 prefixes, and IPv6 prefixes shorter than /32, which have no bits in it.
+void BlockHints::tell_gate() {
   if (memory_.gate == nullptr) return;
-  const __u64 shorter = static_cast<__u32>(memory_.v6->head.lengths[0]);
-  store_word(memory_.gate->short6, shorter);
+  store_word<__u32>(memory_.gate->nets4, memory_.v4->head.lengths[0] != 0);
+  store_word<__u32>(memory_.gate->short6, memory_.v6->head.lengths[0] << 32 != 0);
 }
 
 void BlockHints::move_to(const HintMemory& memory) {
   memory_ = memory;
-  tell_gate_short6();
+  tell_gate();
 }
 
 void BlockHints::add(const IpPrefix& prefix) {
   count_length(prefix, true);
   count_deep(prefix, true);
-  if (prefix.is_v4()) return add_v4(prefix);
-  if (prefix.length < 32) {
+  if (prefix.is_v4()) {
+    add_v4(prefix);
+  } else if (prefix.length < 32) {
     count_v6_top(prefix, true);
-    return tell_gate_short6();
+  } else if (const auto bit = net6_bit(prefix.address); count_up(v6_net_, bit)) {
+    set_v6(bit, true);
   }
-  const auto bit = net6_bit(prefix.address);
-  if (count_up(v6_net_, bit)) set_v6(bit, true);
+  tell_gate();
 }
 
 void BlockHints::drop(const IpPrefix& prefix) {
@@ -106,7 +107,7 @@ void BlockHints::drop(const IpPrefix& prefix) {
   }
   count_deep(prefix, false);
   count_length(prefix, false);
-  if (!prefix.is_v4() && prefix.length < 32) tell_gate_short6();
+  tell_gate();
 }
 
 bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
@@ -116,19 +117,11 @@ bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
   return false;
 }
 
-void BlockHints::set_v4(std::uint32_t net24, bool on) {
-  set_bit(memory_.v4->net, net24, on);
-  if (memory_.gate4 != nullptr) memory_.gate4->refresh(net24 / kPlaces);
-}
-
-void BlockHints::store_v4(std::uint32_t index, __u64 word) {
-  store_word(memory_.v4->net[index], word);
-  if (memory_.gate4 != nullptr) memory_.gate4->refresh(index);
-}
+void BlockHints::set_v4(std::uint32_t net24, bool on) { set_bit(memory_.net4, net24, on); }
 
 void BlockHints::set_v6(std::uint32_t bit, bool on) {
   set_bit(memory_.v6->net, bit, on);
-  if (memory_.gate6 != nullptr) memory_.gate6->refresh(bit / kPlaces);
+  if (memory_.gate6 != nullptr) memory_.gate6->net_changed(bit);
 }
 
 void BlockHints::add_v4(const IpPrefix& prefix) {
@@ -140,7 +133,8 @@ void BlockHints::add_v4(const IpPrefix& prefix) {
   v4_wide_[prefix.length].insert(net24);
   const std::uint32_t count = width_of(prefix.length);
   for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
-    store_v4(w, memory_.v4->net[w] | places_in(w, net24, count));
+    auto& word = memory_.net4[w];
+    store_word<__u64>(word, word | places_in(w, net24, count));
   }
 }
 
@@ -159,7 +153,7 @@ void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
   if (covered_v4(net24, length)) return;
   const std::uint32_t count = width_of(length);
   const std::uint32_t first = net24 / kPlaces, last = (net24 + count - 1) / kPlaces;
-  auto* const net = memory_.v4->net;
+  auto* const net = memory_.net4;
   std::vector<__u64> words(net + first, net + last + 1);
   for (std::uint32_t w = first; w <= last; ++w) words[w - first] &= ~places_in(w, net24, count);
   for (unsigned l = length + 1; l <= 24; ++l) {
@@ -175,7 +169,7 @@ void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
     words[it->first / kPlaces - first] |= 1ull << (it->first % kPlaces);
   }
   for (std::uint32_t w = first; w <= last; ++w) {
-    if (net[w] != words[w - first]) store_v4(w, words[w - first]);
+    if (net[w] != words[w - first]) store_word<__u64>(net[w], words[w - first]);
   }
 }
 

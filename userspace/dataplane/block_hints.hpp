@@ -16,14 +16,13 @@
 
 namespace probewall {
 
-/// Where the bits lie; mapped memory, not owned. `gate4`, `gate6`: follow the bits, when they are
-/// readers'.
+/// Where the bits lie; mapped memory, not owned. `net4`: one per /24.
 struct HintMemory {
   pw_front4* v4 = nullptr;
   pw_front6* v6 = nullptr;
-  GateBits* gate4 = nullptr;
-  GateBits* gate6 = nullptr;
-  pw_gate* gate = nullptr;
+  __u64* net4 = nullptr;
+  pw_gate* gate = nullptr;    ///< what else to tell readers, when the bits are theirs
+  GateBits* gate6 = nullptr;  ///< likewise
 };
 
 class BlockHints {
@@ -47,10 +46,9 @@ class BlockHints {
   /// Does a prefix of at most `length` (0..24) bits other than itself cover this /24?
   bool covered_v4(std::uint32_t net24, unsigned length) const;
   void set_v4(std::uint32_t net24, bool on);
-  void store_v4(std::uint32_t index, __u64 word);
   void set_v6(std::uint32_t bit, bool on);
   void count_v6_top(const IpPrefix& prefix, bool add);
-  void tell_gate_short6();
+  void tell_gate();
 
   HintMemory memory_;
   std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< by address >> 8: prefixes /25 to /31

@@ -2,11 +2,12 @@
 /* Memory layout of the block tables: written by the guard alone, mostly through mmap, read by XDP
  * and tc.
  *
- * A benign packet touches the gate only: one bit per /24 (IPv4) or per hashed /32 (IPv6) in which
- * anything is blocked. Behind a set bit lies the prefilter: one bit per hashed single address, as
- * many bits as the table's size calls for, and, while any prefix is in use, one bit per /24 or per
- * hashed /32 and per /16 for the prefixes alone. A set bit there leads on to the bucket tables
- * (single addresses) or to one hash look-up per prefix length in use (everything else).
+ * A benign packet touches the gate only. IPv4: a bit for its hashed address, as many bits as the
+ * table's size calls for, and, while any prefix is in use, one for its /24. IPv6: a bit for its
+ * hashed /32, in which anything may be blocked; behind it, in the prefilter, one for its hashed
+ * address and, for the prefixes alone, one for its hashed /32 and one for its /16. A set bit leads
+ * on to the bucket tables (single addresses) or to one hash look-up per prefix length in use
+ * (everything else).
  *
  * A reader never takes one address's entry for another's, nor sees half of one: what decides
  * (action, expiry) is one aligned word, for IPv4 together with the address; a slot that was emptied
@@ -21,19 +22,30 @@
 
 /* pw_block_gate: the one global variable of the programs that look at sources, so that it is
  * reached without a look-up; pinned and shared like the other maps, by the loader. All zeros says
- * that nothing is blocked and no port is ours: a writer fills it before programs are attached. */
-#define PW_GATE4_LOG2 24
-#define PW_GATE6_LOG2 23
-struct pw_gate {
-  __u64 ports;  /* LLM and decoy ports lie in [first, first + count): PW_GATE_PORTS */
-  __u64 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits here */
-  __u64 pad[6];
-  __u64 v4[1u << (PW_GATE4_LOG2 - 6)]; /* by PW_GATE4_BIT */
-  __u64 v6[1u << (PW_GATE6_LOG2 - 6)]; /* by PW_GATE6_BIT */
+ * that nothing is blocked and no port is ours: a writer fills it before programs are attached. The
+ * hashes have no secret: who collides with a bit makes us look further, no more. */
+#define PW_SEEN4_LOG2_MAX 23
+#define PW_GATE6_LOG2 22
+struct pw_gate_table { /* of single addresses, as in the prefilter's head */
+  __u64 seed;
+  __u32 log2;
+  __u32 shift;
 };
-PW_ASSERT_SIZE(struct pw_gate, 64 + (2u << 20) + (1u << 20));
+struct pw_gate {
+  __u64 ports4; /* LLM and decoy ports lie in [first, first + count): PW_GATE_PORTS; */
+  __u64 ports6; /* PW_GATE_ANY_PORT while nothing is known, or while `short6` is not 0 */
+  __u32 nets4;  /* not 0: some IPv4 prefix is in use */
+  __u32 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits in `v6` */
+  struct pw_gate_table table4, table6;
+  __u64 pad;
+  __u64 net4[1u << (24 - 6)];                 /* prefixes: by /24 */
+  __u64 seen4[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
+  __u64 v6[1u << (PW_GATE6_LOG2 - 6)];        /* by PW_GATE6_BIT */
+};
+/* Linux 6.1 takes map values up to 4 MB. */
+PW_ASSERT_SIZE(struct pw_gate, 64 + (2u << 20) + (1u << 20) + (512u << 10));
 #define PW_GATE_PORTS(first, count) ((__u64)(first) | ((__u64)(count) << 32))
-#define PW_GATE4_BIT(host) ((__u32)(host) >> 8)
+#define PW_GATE_ANY_PORT PW_GATE_PORTS(0, 0x10001) /* and what has none */
 /* `hi`: the first half as it lies in memory; its first four bytes count. */
 #define PW_GATE6_BIT(hi) (((__u64)(__u32)(hi)*PW_BLOCK_ODD) >> (64 - PW_GATE6_LOG2))
 
@@ -53,15 +65,14 @@ struct pw_front_head {
 };
 PW_ASSERT_SIZE(struct pw_front_head, 64);
 
-#define PW_SEEN4_LOG2_MAX 23
 #define PW_SEEN6_LOG2_MAX 24
 #define PW_NET6_LOG2 23
 #define PW_DEEP_LOG2 22
 struct pw_front4 {
   struct pw_front_head head;
-  __u64 net[1u << (24 - 6)];                 /* prefixes: by /24 */
-  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];      /* prefixes: by PW_DEEP_BIT, asked behind `net` */
-  __u64 seen[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
+  __u64 former_net[1u << (24 - 6)];     /* of earlier versions: the gate has both now */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)]; /* prefixes: by PW_DEEP_BIT, asked behind `net` */
+  __u64 former_seen[1u << (PW_SEEN4_LOG2_MAX - 6)];
 };
 struct pw_front6 {
   struct pw_front_head head;
@@ -77,8 +88,8 @@ PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (512u << 10) + (
 #define PW_BLOCK_ODD                                                           \
   0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
                          */
-#define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
 /* `hi`, `lo`: the address's halves as they lie in memory. */
+#define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
 #define PW_SEEN6_HASH(hi, lo) ((((hi)*PW_BLOCK_ODD) ^ (lo)) * 0xbf58476d1ce4e5b9ull)
 /* A prefix by its halves, host bits zero, and its length in its own family. */
 #define PW_DEEP_BIT(hi, lo, length) \
