@@ -72,11 +72,10 @@ void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   }
 }
 
-/// Whether there are IPv4 prefixes, and IPv6 prefixes shorter than /32, which have no bits in it.
+/// Whether there are IPv6 prefixes shorter than /32, which have no bits in it.
 void BlockHints::tell_gate() {
   if (memory_.gate == nullptr) return;
-  store_word<__u32>(memory_.gate->nets4, memory_.v4->head.lengths[0] != 0);
-  store_word<__u32>(memory_.gate->short6, memory_.v6->head.lengths[0] << 32 != 0);
+  store_word<__u64>(memory_.gate->short6, memory_.v6->head.lengths[0] << 32);
 }
 
 void BlockHints::move_to(const HintMemory& memory) {

@@ -3,7 +3,7 @@
  * and tc.
  *
  * A benign packet touches the gate only. IPv4: a bit for its hashed address, as many bits as the
- * table's size calls for, and, while any prefix is in use, one for its /24. IPv6: a bit for its
+ * table's size calls for, and one for its /24, in which a prefix may be. IPv6: a bit for its
  * hashed /32, in which anything may be blocked; behind it, in the prefilter, one for its hashed
  * address and, for the prefixes alone, one for its hashed /32 and one for its /16. A set bit leads
  * on to the bucket tables (single addresses) or to one hash look-up per prefix length in use
@@ -34,8 +34,7 @@ struct pw_gate_table { /* of single addresses, as in the prefilter's head */
 struct pw_gate {
   __u64 ports4; /* LLM and decoy ports lie in [first, first + count): PW_GATE_PORTS; */
   __u64 ports6; /* PW_GATE_ANY_PORT while nothing is known, or while `short6` is not 0 */
-  __u32 nets4;  /* not 0: some IPv4 prefix is in use */
-  __u32 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits in `v6` */
+  __u64 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits in `v6` */
   struct pw_gate_table table4, table6;
   __u64 pad;
   __u64 net4[1u << (24 - 6)];                 /* prefixes: by /24 */
