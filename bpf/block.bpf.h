@@ -68,13 +68,12 @@ PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
   asm volatile("%0 >>= %1" : "+r"(x) : "r"(n));
   return x;
 }
-/* Bit `bit` of `words`, an array of a power of two of them; other bits above it. */
-#define PW_BITS_FROM(words, bit)                                                   \
-  ({                                                                               \
-    const __u64 bit_ = (bit);                                                      \
-    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_); \
+/* Bit `bit` of `words`, an array of a power of two of them. */
+#define PW_BIT_OF(words, bit)                                                          \
+  ({                                                                                   \
+    const __u64 bit_ = (bit);                                                          \
+    pw_shr((words)[(bit_ / 64) & (sizeof(words) / sizeof((words)[0]) - 1)], bit_) & 1; \
   })
-#define PW_BIT_OF(words, bit) (PW_BITS_FROM(words, bit) & 1)
 
 /* ---- single addresses ---------------------------------------------------------------------- */
 
@@ -353,11 +352,6 @@ PW_INLINE bool pw_v6_seen(const struct pw_front6 *front, const __u64 *half) {
 /* May a prefix cover the source? The hints that say so. `hi`: its first half, network order. */
 PW_INLINE __u32 pw_v4_net(const struct pw_gate *gate, __u32 host) {
   return PW_BIT_OF(gate->net4, host >> 8) * PW_HINT_NET;
-}
-/* Neither? One branch for both. */
-PW_INLINE bool pw_v4_unknown(const struct pw_gate *gate, __u32 host) {
-  const __u64 seen = pw_shr(PW_SEEN4_HASH((__u64)host), gate->table4.shift);
-  return !((PW_BITS_FROM(gate->seen4, seen) | PW_BITS_FROM(gate->net4, host >> 8)) & 1);
 }
 PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
   const __u64 shorter = front->head.lengths[0];

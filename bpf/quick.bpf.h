@@ -72,7 +72,8 @@ PW_INLINE int pw_look_of_unknown(__u64 ports, __u32 port) {
 /* Most packets: nothing is blocked near the source, and the port is none of ours. */
 PW_INLINE bool pw_quick_plain_v4(__u32 host, __u32 port) {
   const struct pw_gate *gate = pw_get_gate();
-  return pw_v4_unknown(gate, host) && pw_quick_far_port(gate->ports4, port);
+  /* In this order: a blocked source's /24 is not looked up, which would be a cache line more. */
+  return !pw_v4_seen(gate, host) && !pw_v4_net(gate, host) && pw_quick_far_port(gate->ports4, port);
 }
 PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) {
   const struct pw_gate *gate = pw_get_gate();
