@@ -19,6 +19,9 @@
     __uint(pinning, LIBBPF_PIN_BY_NAME);         \
   } name SEC(".maps")
 
+/* struct pw_gate, by words: its name stays out of the skeletons. Nothing else may be in .bss. */
+__u64 pw_block_gate[sizeof(struct pw_gate) / sizeof(__u64)];
+
 PW_MMAP_ARRAY(pw_block_front4, 1, struct pw_front4);
 PW_MMAP_ARRAY(pw_block_front6, 1, struct pw_front6);
 
@@ -123,9 +126,8 @@ PW_INLINE struct pw_found pw_v4_in_bucket(void *table, __u32 index, __u32 addr) 
   for (__u32 i = 0; i < PW_V4_SLOTS; i++) {
     /* One load: address and state belong together. */
     const __u64 word = *(const volatile __u64 *)&bucket->word[i];
-    /* All ones for this address (the difference is below 2^32) with an action. */
-    const __u64 here = (((word >> 32) ^ addr) - 1) & -(word & 3);
-    const __u64 mask = (__s64)here >> 63;
+    /* All ones for this address (the difference is below 2^32). An empty slot is all zeros. */
+    const __u64 mask = (__s64)(((word >> 32) ^ addr) - 1) >> 63;
     state |= word & mask;
     at |= i & mask;
     PW_STEP_DONE(state, at);
@@ -179,22 +181,21 @@ PW_INLINE struct pw_found pw_find_v6(void *table, __u64 seed, __u64 mask, const 
   return found;
 }
 
-/* Size and seed of the table by the prefilter, which spares a look-up and a cache line. False: the
+/* Size and seed of the table by the gate, which spares a look-up and a cache line. False: the
  * table was just replaced by one of another size, so what was found says nothing. */
-PW_INLINE bool pw_find_v4_by_front(const struct pw_front_head *head, __u32 host,
-                                   struct pw_found *found) {
-  const __u32 zero = 0, log2 = head->log2 & 31;
+PW_INLINE bool pw_find_v4_by_gate(const struct pw_gate *gate, __u32 host, struct pw_found *found) {
+  const __u32 zero = 0, log2 = gate->table4.log2 & 31;
   void *table = bpf_map_lookup_elem(&pw_block_ip4, &zero);
   if (!table) return false;
-  *found = pw_find_v4(table, head->seed, (1u << log2) - 1, host);
+  *found = pw_find_v4(table, gate->table4.seed, (1u << log2) - 1, host);
   return found->log2 == log2;
 }
-PW_INLINE bool pw_find_v6_by_front(const struct pw_front_head *head, const __u64 *half,
-                                   struct pw_found *found) {
-  const __u32 zero = 0, log2 = head->log2 & 31;
+PW_INLINE bool pw_find_v6_by_gate(const struct pw_gate *gate, const __u64 *half,
+                                  struct pw_found *found) {
+  const __u32 zero = 0, log2 = gate->table6.log2 & 31;
   void *table = bpf_map_lookup_elem(&pw_block_ip6, &zero);
   if (!table) return false;
-  *found = pw_find_v6(table, head->seed, (1u << log2) - 1, half);
+  *found = pw_find_v6(table, gate->table6.seed, (1u << log2) - 1, half);
   return found->log2 == log2;
 }
 
@@ -333,18 +334,24 @@ PW_GLOBAL int pw_block_match_v6(const struct pw_addr *addr, __u32 hint,
   return walk.best.action;
 }
 
+/* The compiler is kept from knowing which variable it is, and so from addressing each member by a
+ * constant of its own. */
+PW_INLINE const struct pw_gate *pw_get_gate(void) {
+  const __u64 *gate = pw_block_gate;
+  asm volatile("" : "+r"(gate));
+  return (const struct pw_gate *)gate;
+}
 /* May a single address be in the table? `half`: network order. */
-PW_INLINE bool pw_v4_seen(const struct pw_front4 *front, __u32 host) {
-  return PW_BIT_OF(front->seen, pw_shr(PW_SEEN4_HASH((__u64)host), front->head.shift));
+PW_INLINE bool pw_v4_seen(const struct pw_gate *gate, __u32 host) {
+  return PW_BIT_OF(gate->seen4, pw_shr(PW_SEEN4_HASH((__u64)host), gate->table4.shift));
 }
 PW_INLINE bool pw_v6_seen(const struct pw_front6 *front, const __u64 *half) {
   return PW_BIT_OF(front->seen, pw_shr(PW_SEEN6_HASH(half[0], half[1]), front->head.shift));
 }
 
 /* May a prefix cover the source? The hints that say so. `hi`: its first half, network order. */
-PW_INLINE __u32 pw_v4_net(const struct pw_front4 *front, __u32 host) {
-  if (!front->head.lengths[0]) return 0;
-  return PW_BIT_OF(front->net, host >> 8) * PW_HINT_NET;
+PW_INLINE __u32 pw_v4_net(const struct pw_gate *gate, __u32 host) {
+  return PW_BIT_OF(gate->net4, host >> 8) * PW_HINT_NET;
 }
 PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
   const __u64 shorter = front->head.lengths[0];
@@ -355,18 +362,22 @@ PW_INLINE __u32 pw_v6_net(const struct pw_front6 *front, __u64 hi) {
   return hint | PW_BIT_OF(front->top, bpf_be64_to_cpu(hi) >> 48) * PW_HINT_TOP;
 }
 
+/* May anything be in force for the source? */
+PW_INLINE bool pw_v6_gated(const struct pw_gate *gate, __u64 hi) {
+  return PW_BIT_OF(gate->v6, PW_GATE6_BIT(hi)) || gate->short6;
+}
+
 /* 0: nothing is in force for `addr`, the usual answer. Else what to tell pw_block_match. */
 PW_INLINE __u32 pw_block_hint(const struct pw_addr *addr, __u32 family) {
   __u64 half[2];
   if (family == PW_FAMILY_IPV4) {
-    const struct pw_front4 *front = pw_front4();
-    if (!front) return 0;
+    const struct pw_gate *gate = pw_get_gate();
     const __u32 host = bpf_ntohl(pw_mapped_v4(addr));
-    return pw_v4_seen(front, host) * PW_HINT_SINGLE | pw_v4_net(front, host);
+    return pw_v4_seen(gate, host) * PW_HINT_SINGLE | pw_v4_net(gate, host);
   }
   const struct pw_front6 *front = pw_front6();
   pw_copy_addr(half, addr);
-  if (!front) return 0;
+  if (!front || !pw_v6_gated(pw_get_gate(), half[0])) return 0;
   return pw_v6_seen(front, half) * PW_HINT_SINGLE | pw_v6_net(front, half[0]);
 }
 

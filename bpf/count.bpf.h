@@ -17,8 +17,8 @@ struct {
 } pw_counters SEC(".maps");
 
 PW_INLINE struct pw_counters *pw_counter_row(void) {
-  const __u32 cpu = bpf_get_smp_processor_id() & (PW_MAX_CPUS - 1);
-  __u32 row = cpu * PW_MAX_INTERFACES + (pw_interface_slot & (PW_MAX_INTERFACES - 1));
+  __u32 row = bpf_get_smp_processor_id() * PW_MAX_INTERFACES + pw_interface_slot;
+  row &= PW_MAX_CPUS * PW_MAX_INTERFACES - 1;
   return bpf_map_lookup_elem(&pw_counters, &row);
 }
 

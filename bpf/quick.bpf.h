@@ -41,6 +41,8 @@ PW_INLINE int pw_look_of_drop(__u32 origin) {
 }
 
 #ifdef PW_BLOCK_REFERENCE
+PW_INLINE bool pw_quick_plain_v4(__u32 host, __u32 port) { return false; }
+PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) { return false; }
 PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   struct pw_block_entry entry;
   const int action = pw_block_match(addr, family, 1, &entry);
@@ -58,9 +60,24 @@ PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
   return pw_quick_look(&addr, PW_FAMILY_IPV6);
 }
 #else
-/* Is the port outside the range of all LLM and decoy ports? Most are. */
-PW_INLINE bool pw_quick_far_port(const struct pw_front_head *head, __u32 port) {
-  return port < head->port_first || port + head->port_room >= PW_NO_PORT;
+/* Is the port outside the range of all LLM and decoy ports? Most are. `ports`: a gate's. */
+PW_INLINE bool pw_quick_far_port(__u64 ports, __u32 port) {
+  return port - (__u32)ports >= ports >> 32;
+}
+/* The look at a source of which no table knows anything. */
+PW_INLINE int pw_look_of_unknown(__u64 ports, __u32 port) {
+  return pw_quick_far_port(ports, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
+}
+
+/* Most packets: nothing is blocked near the source, and the port is none of ours. */
+PW_INLINE bool pw_quick_plain_v4(__u32 host, __u32 port) {
+  const struct pw_gate *gate = pw_get_gate();
+  /* In this order: a blocked source's /24 is not looked up, which would be a cache line more. */
+  return !pw_v4_seen(gate, host) && !pw_v4_net(gate, host) && pw_quick_far_port(gate->ports4, port);
+}
+PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) {
+  const struct pw_gate *gate = pw_get_gate();
+  return !PW_BIT_OF(gate->v6, PW_GATE6_BIT(half[0])) && pw_quick_far_port(gate->ports6, port);
 }
 
 /* The entry in force for a single address, or PW_LOOK_NOTHING when it has none. */
@@ -72,28 +89,26 @@ PW_INLINE int pw_look_of_single(const struct pw_found *found) {
 }
 
 PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
-  const struct pw_front4 *front = pw_front4();
-  if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(!pw_v4_seen(front, host), 1)) {
-    if (pw_v4_net(front, host)) return PW_LOOK_UNSURE;
-    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  }
+  const struct pw_gate *gate = pw_get_gate();
+  if (!pw_v4_seen(gate, host))
+    return pw_v4_net(gate, host) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate->ports4, port);
   struct pw_found found = {};
-  if (!pw_find_v4_by_front(&front->head, host, &found)) return PW_LOOK_UNSURE;
+  if (!pw_find_v4_by_gate(gate, host, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);
   if (look != PW_LOOK_NOTHING) return look;
-  return pw_v4_net(front, host) ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
+  /* Asked for anew: kept, it would take room on a stack that Linux 6.1 counts to 512 bytes. */
+  return pw_v4_net(pw_get_gate(), host) ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
 }
 
 PW_INLINE int pw_quick_look_v6(const __u64 *half, __u32 port) {
+  const struct pw_gate *gate = pw_get_gate();
+  if (!pw_v6_gated(gate, half[0])) return pw_look_of_unknown(gate->ports6, port);
   const struct pw_front6 *front = pw_front6();
   if (!front) return PW_LOOK_UNSURE;
-  if (__builtin_expect(!pw_v6_seen(front, half), 1)) {
-    if (pw_v6_net(front, half[0])) return PW_LOOK_UNSURE;
-    return pw_quick_far_port(&front->head, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
-  }
+  if (!pw_v6_seen(front, half))
+    return pw_v6_net(front, half[0]) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate->ports6, port);
   struct pw_found found = {};
-  if (!pw_find_v6_by_front(&front->head, half, &found)) return PW_LOOK_UNSURE;
+  if (!pw_find_v6_by_gate(gate, half, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);
   if (look != PW_LOOK_NOTHING) return look;
   return pw_v6_net(front, half[0]) ? PW_LOOK_UNSURE : PW_LOOK_SHARED;
@@ -108,7 +123,7 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 /* The way from the look to the action. `allow`: may an allow entry cover the source? */
 #define PW_QUICK_END(family, allow)                                               \
   do {                                                                            \
-    if (__builtin_expect(look == PW_LOOK_PLAIN, 1))                               \
+    if (look == PW_LOOK_PLAIN)                                                    \
       return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, family, XDP_PASS);      \
     if (look == PW_LOOK_NOTHING) {                                                \
       if (pw_quick_llm(&g)) return PW_QUICK_UNDECIDED;                            \
@@ -130,6 +145,8 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
+  if (__builtin_expect(pw_quick_plain_v4(g.host, g.port), 1))
+    return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
   const int look = pw_quick_look_v4(g.host, g.port);
   PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
@@ -137,6 +154,8 @@ PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
 PW_INLINE int pw_quick_v6(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v6(ctx, &g)) return PW_QUICK_UNDECIDED;
+  if (__builtin_expect(pw_quick_plain_v6(g.half, g.port), 1))
+    return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
   const int look = pw_quick_look_v6(g.half, g.port);
   PW_QUICK_END(PW_FAMILY_IPV6, pw_allow_hint_v6(g.half[0]));
 }

@@ -16,8 +16,8 @@ struct {
   __type(value, struct pw_addr);
 } pw_bench_sources SEC(".maps");
 
-const volatile __u32 pw_bench_mask = 0; /* entries - 1; 0: the packet keeps its own source */
-__u32 pw_bench_next = 0;
+const volatile __u32 pw_bench_mask = 0;     /* entries - 1; 0: the packet keeps its own source */
+__u32 pw_bench_next SEC(".data.bench") = 0; /* .bss is the gate's */
 
 PW_INLINE void pw_bench_source(struct xdp_md *ctx) {
   if (!pw_bench_mask) return;

@@ -7,7 +7,7 @@ from lab import Lab, run
 from probewall import Probewall
 from wires import PROGRAM
 
-ADDRESSES, PREFIXES = 1000000, 100000
+ADDRESSES, PREFIXES, FEED = 1000000, 100000, 30000
 
 
 def _start_seconds(wall):
@@ -23,8 +23,8 @@ def measure(figures, quick, say):
         for _ in range(3):
             figures.add("update_start_empty_tables", "s", _start_seconds(wall))
             wall.stop()
-        add_lines(figures, run([PROGRAM, "fill", "--pins", wall.pins, "--v4", ADDRESSES, "--prefixes", PREFIXES // 2],
-                               timeout=600).stdout)
+        content = ["--v4", ADDRESSES, "--v6", ADDRESSES, "--prefixes", PREFIXES // 2, "--feed", FEED]
+        add_lines(figures, run([PROGRAM, "fill", "--pins", wall.pins, *content], timeout=600).stdout)
         for _ in range(3):
             figures.add("update_start_full_tables", "s", _start_seconds(wall))
             wall.stop()

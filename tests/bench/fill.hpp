@@ -21,9 +21,10 @@ struct Content {
 
 /// How long filling took, one `put` after the other; one add is measured with all in place.
 struct FillTimes {
-  double addresses_s = 0;  ///< all single addresses of both families
-  double prefixes_s = 0;   ///< all prefixes of both families
-  double one_add_us = 0;   ///< median
+  double v4_s = 0;        ///< all single addresses of the family
+  double v6_s = 0;        ///< likewise
+  double prefixes_s = 0;  ///< all prefixes of both families
+  double one_add_us = 0;  ///< median
 };
 
 /// A ban as the detector makes it: it expires, so its time is compared on every hit.
@@ -51,12 +52,14 @@ Result<double> timed_puts(Table& table, const std::vector<IpPrefix>& prefixes) {
 
 template <typename Table>
 Result<FillTimes> fill_table(Table& table, const Content& content) {
-  std::vector<IpPrefix> singles, ranges = prefixes_v4(content.prefixes);
-  for (const IpAddress& a : blocked_v4(content.v4)) singles.push_back({a, 32});
-  for (const IpAddress& a : blocked_v6(content.v6)) singles.push_back({a, 128});
+  std::vector<IpPrefix> v4, v6, ranges = prefixes_v4(content.prefixes);
+  for (const IpAddress& a : blocked_v4(content.v4)) v4.push_back({a, 32});
+  for (const IpAddress& a : blocked_v6(content.v6)) v6.push_back({a, 128});
   for (const IpPrefix& p : prefixes_v6(content.prefixes)) ranges.push_back(p);
-  const auto addresses_s = timed_puts(table, singles);
-  if (!addresses_s) return tl::unexpected(addresses_s.error());
+  const auto v4_s = timed_puts(table, v4);
+  if (!v4_s) return tl::unexpected(v4_s.error());
+  const auto v6_s = timed_puts(table, v6);
+  if (!v6_s) return tl::unexpected(v6_s.error());
   const auto prefixes_s = timed_puts(table, ranges);
   if (!prefixes_s) return tl::unexpected(prefixes_s.error());
 
@@ -69,7 +72,7 @@ Result<FillTimes> fill_table(Table& table, const Content& content) {
     if (auto gone = table.remove(extra[0]); !gone) return tl::unexpected(gone.error());
   }
   std::nth_element(adds.begin(), adds.begin() + adds.size() / 2, adds.end());
-  return FillTimes{*addresses_s, *prefixes_s, adds[adds.size() / 2]};
+  return FillTimes{*v4_s, *v6_s, *prefixes_s, adds[adds.size() / 2]};
 }
 
 }  // namespace probewall::bench

@@ -52,7 +52,7 @@ Result<void> hold_ours(const HoldOptions& options) {
   const auto report = filter->attach(options.interface);
   if (!report) return tl::unexpected(report.error());
   fmt::print("{{\"ready\": true, \"native\": {}, \"fill_s\": {:.3f}}}\n", report->native,
-             times->addresses_s + times->prefixes_s);
+             times->v4_s + times->v6_s + times->prefixes_s);
   wait_for_end();
   return {};
 }

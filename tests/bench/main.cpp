@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "bench/capture_table.hpp"
+#include "bench/feed_swap.hpp"
 #include "bench/filter.hpp"
 #include "bench/generator.hpp"
 #include "bench/hold.hpp"
@@ -91,9 +92,13 @@ int filled(const Options& options) {
   const auto times = filter->fill(
       {options.number("v4", 0), options.number("v6", 0), options.number("prefixes", 0)});
   if (!times) return failed(times.error());
-  return show(std::vector<Series>{{"update_fill_addresses", "s", {times->addresses_s}},
+  const auto swapped = swap_feeds(filter->plane().blocks(), options.number("feed", 0));
+  if (!swapped) return failed(swapped.error());
+  return show(std::vector<Series>{{"update_fill_v4", "s", {times->v4_s}},
+                                  {"update_fill_v6", "s", {times->v6_s}},
                                   {"update_fill_prefixes", "s", {times->prefixes_s}},
-                                  {"update_add_one", "us", {times->one_add_us}}});
+                                  {"update_add_one", "us", {times->one_add_us}},
+                                  {"update_swap_feed", "s", *swapped}});
 }
 
 /// The first `count` blocked addresses, one a line, for the other programs' tables.

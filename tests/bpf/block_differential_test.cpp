@@ -185,8 +185,22 @@ void spoil(const std::string& pins, const std::string& family, __u64 seed) {
   ASSERT_TRUE(lines) << lines.error().message;
   const auto buckets = reinterpret_cast<const pw_block_header*>(lines->get())->mask + 1;
   const int at = family == "4" ? PW_V4_LOG2_AT : PW_V6_LOG2_AT + 32;
-  for (__u64 i = 0; i < buckets; ++i)
-    lines->get()[PW_BLOCK_FIRST_BUCKET + i].words[7] &= ~(63ull << at);
+  for (__u64 i = 0; i < buckets; ++i) {
+    auto& words = lines->get()[PW_BLOCK_FIRST_BUCKET + i].words;
+    words[7] &= ~(63ull << at);
+    // Earlier versions left the address in a slot they emptied; it may be in another one by now.
+    for (unsigned s = 1; family == "4" && s < PW_V4_SLOTS; ++s)
+      if (words[s] == 0) words[s] = words[0] & ~0xffffffffull;
+  }
+}
+
+/// A gate whose words are all `word`, as nobody knows of which version.
+void spoil_gate(const std::string& pins, __u64 word) {
+  const UniqueFd fd{bpf_obj_get((pins + "/v1/pw_block_gate").c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), false, "gate");
+  ASSERT_TRUE(gate) << gate.error().message;
+  auto* const words = reinterpret_cast<__u64*>(gate->get());
+  std::fill_n(words, sizeof(pw_gate) / sizeof(__u64), word);
 }
 
 TEST_F(BlockDifferential, TablesOfAnEarlierLayoutGetTheirPrefilterAtTheNextStart) {
@@ -199,11 +213,25 @@ TEST_F(BlockDifferential, TablesOfAnEarlierLayoutGetTheirPrefilterAtTheNextStart
   for (const __u64 seed : {0ull, 4711ull}) {
     spoil<pw_front4>(lab->pin_directory(), "4", seed);
     spoil<pw_front6>(lab->pin_directory(), "6", seed);
+    spoil_gate(lab->pin_directory(), seed == 0 ? 0 : ~0ull);
     lab->reopen_blocks();
     for (int i = 0; i < rounds(4000); ++i) {
       ASSERT_NO_FATAL_FAILURE(expect_same_verdict(used[dice.pick(used.size())].address));
       ASSERT_NO_FATAL_FAILURE(expect_same_verdict(dice.near(dice.pick(2) == 0)));
     }
+  }
+}
+
+TEST_F(BlockDifferential, AddressOfZerosIsAnAddressLikeOthers) {
+  const auto zeros = IpPrefix::parse("0.0.0.0/32").value();
+  for (const auto action : {PW_ACTION_TAG, PW_ACTION_DROP, PW_ACTION_RATE_LIMIT}) {
+    put(zeros, entry_of(static_cast<std::uint8_t>(action)));
+    ASSERT_NO_FATAL_FAILURE(expect_same_verdict(zeros.address));
+    lab->reopen_blocks();
+    ASSERT_NO_FATAL_FAILURE(expect_same_verdict(zeros.address));
+    ASSERT_NO_FATAL_FAILURE(expect_same_verdict(IpAddress::parse("0.0.0.1").value()));
+    remove(zeros);
+    ASSERT_NO_FATAL_FAILURE(expect_same_verdict(zeros.address));
   }
 }
 
@@ -227,6 +255,13 @@ TEST_F(BlockDifferential, EmptiedTablesLeaveNoBitBehind) {
   };
   expect_clear("pw_block_front4", static_cast<pw_front4*>(nullptr));
   expect_clear("pw_block_front6", static_cast<pw_front6*>(nullptr));
+  const UniqueFd fd{bpf_obj_get((lab->pin_directory() + "/v1/pw_block_gate").c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), true, "gate");
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_EQ(gate->get()->short6, 0u);
+  EXPECT_EQ(std::ranges::count(gate->get()->net4, 0u), std::ssize(gate->get()->net4));
+  EXPECT_EQ(std::ranges::count(gate->get()->seen4, 0u), std::ssize(gate->get()->seen4));
+  EXPECT_EQ(std::ranges::count(gate->get()->v6, 0u), std::ssize(gate->get()->v6));
 }
 
 /// Sources of which every other one is blocked for good, and a lab that sends packets from them.

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "dataplane/gate_pin.hpp"
 #include "lab_objects.hpp"
 #include "lab_world.hpp"
 
@@ -21,6 +22,7 @@ Owned<Skeleton> load(const std::string& pin_root, const LabOptions& options,
   Owned<Skeleton> skeleton{Skeleton::open(&open_options)};
   must(skeleton != nullptr, "open skeleton");
   set_sizes(skeleton->obj, options);
+  pin_gate(skeleton->obj, pin_root);
   before(*skeleton);
   must(Skeleton::load(skeleton.get()) == 0, "load " + std::string{skeleton->skeleton->name});
   return skeleton;

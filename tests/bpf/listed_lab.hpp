@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/gate_pin.hpp"
 #include "lab_objects.hpp"
 #include "probewall/ip.hpp"
 
@@ -33,6 +34,7 @@ class ListedLab {
     skeleton_.reset(Skeleton::open(&open));
     must(skeleton_ != nullptr, "open skeleton");
     set_sizes(skeleton_->obj, options);
+    pin_gate(skeleton_->obj, root);
     if (!sources.empty()) {
       bpf_map__set_max_entries(skeleton_->maps.pw_bench_sources, sources.size());
       skeleton_->rodata->pw_bench_mask = static_cast<__u32>(sources.size() - 1);

@@ -36,6 +36,7 @@ constexpr Listed kListed[] = {
     {"2001:db8:1::b", PW_ACTION_DROP, PW_ORIGIN_FEED, true},
     {"2001:db8:2::/48", PW_ACTION_DROP, PW_ORIGIN_OPERATOR},
     {"2001:db8:2::7", PW_ACTION_TAG, PW_ORIGIN_FEED},
+    {"2a00::/16", PW_ACTION_DROP, PW_ORIGIN_FEED},
 };
 constexpr const char* kSources4[] = {"198.51.100.7",  "198.51.100.8",  "198.51.100.9",
                                      "198.51.100.10", "198.51.100.11", "198.51.100.12",
@@ -43,7 +44,8 @@ constexpr const char* kSources4[] = {"198.51.100.7",  "198.51.100.8",  "198.51.1
                                      "203.0.113.8",   "192.0.2.77"};
 constexpr const char* kSources6[] = {"2001:db8:1::7", "2001:db8:1::8", "2001:db8:1::9",
                                      "2001:db8:1::a", "2001:db8:1::b", "2001:db8:1::c",
-                                     "2001:db8:2::7", "2001:db8:2::8", "2001:db8:3::1"};
+                                     "2001:db8:2::7", "2001:db8:2::8", "2001:db8:3::1",
+                                     "2a00:1::1",     "3fff::1"};
 
 class Quick : public KernelTest {
  protected:

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "dataplane/lab.hpp"
+#include "dataplane/mapped_map.hpp"
 #include "dataplane/unique_fd.hpp"
 #include "probewall/abi/block_table.h"
 #include "probewall/abi/counters.h"
@@ -224,16 +225,40 @@ TEST(Tables, AllowEntriesPinnedWithoutTheirBitsGetThemAtTheNextStart) {
 }
 
 /// First and last LLM or decoy port, as the programs' shortest way has it; (1, 0): none.
-std::pair<std::uint32_t, std::uint32_t> port_range(const Lab& lab, const char* front) {
-  const UniqueFd fd{bpf_obj_get((lab.pin_directory() + "/v1/" + front).c_str())};
-  const auto six = std::string{front} == "pw_block_front6";
-  std::vector<char> value(six ? sizeof(pw_front6) : sizeof(pw_front4));
-  const std::uint32_t zero = 0;
-  EXPECT_EQ(bpf_map_lookup_elem(fd.get(), &zero, value.data()), 0);
-  pw_front_head head{};
-  std::memcpy(&head, value.data(), sizeof head);
-  if (head.port_first > 65535) return {1, 0};
-  return {head.port_first, 65535 - head.port_room};
+std::pair<std::uint32_t, std::uint32_t> port_range(const Lab& lab) {
+  const UniqueFd fd{bpf_obj_get((lab.pin_directory() + "/v1/pw_block_gate").c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), true, "gate");
+  EXPECT_TRUE(gate);
+  const __u64 ports = gate->get()->ports4;
+  const auto first = static_cast<std::uint32_t>(ports),
+             count = static_cast<std::uint32_t>(ports >> 32);
+  return count == 0 ? std::pair{1u, 0u} : std::pair{first, first + count - 1};
+}
+
+TEST(Tables, BlocksPinnedWithoutTheGateGetTheirBitsAtTheNextStart) {
+  const Lab lab;
+  {
+    const auto first = lab.start(lab.config());
+    for (const char* text : {"198.51.100.9", "10.1.0.0/16", "2001:db8::9", "2002::/16"})
+      ASSERT_TRUE(first->blocks().put(*IpPrefix::parse(text), drop_for_good()));
+  }
+  const std::string pin = lab.pin_directory() + "/v1/pw_block_gate";
+  ASSERT_TRUE(fs::remove(pin));  // as versions without it left their pins
+
+  const auto second = lab.start(lab.config());
+
+  const UniqueFd fd{bpf_obj_get(pin.c_str())};
+  const auto gate = MappedMap<pw_gate>::of(fd.get(), true, "gate");
+  ASSERT_TRUE(gate) << gate.error().message;
+  const auto is_set = [](const auto& words, std::uint64_t bit) {
+    return (words[bit / 64] >> (bit % 64) & 1) != 0;
+  };
+  const auto single = PW_SEEN4_HASH(0xc6336409ull) >> gate->get()->table4.shift;
+  EXPECT_TRUE(is_set(gate->get()->seen4, single));
+  EXPECT_TRUE(is_set(gate->get()->net4, 0x0a01ff));
+  EXPECT_FALSE(is_set(gate->get()->net4, 0x0a0200));
+  EXPECT_TRUE(is_set(gate->get()->v6, PW_GATE6_BIT(0xb80d0120u)));  // as it lies in memory
+  EXPECT_NE(gate->get()->short6, 0u);
 }
 
 TEST(Tables, PortRangeCoversLlmAndDecoyPortsAndFollowsThem) {
@@ -241,24 +266,24 @@ TEST(Tables, PortRangeCoversLlmAndDecoyPortsAndFollowsThem) {
   using Range = std::pair<std::uint32_t, std::uint32_t>;
   {
     const auto dataplane = lab.start(lab.config());
-    EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(11434, 11434));
+    EXPECT_EQ(port_range(lab), Range(11434, 11434));
     Config wider = lab.config();
     wider.decoy_ports = {80, 65535};
     ASSERT_TRUE(dataplane->set_ports(wider));
-    EXPECT_EQ(port_range(lab, "pw_block_front6"), Range(80, 65535));
+    EXPECT_EQ(port_range(lab), Range(80, 65535));
     Config none = lab.config();
     none.ports.clear();
     none.decoy_ports.clear();
     ASSERT_TRUE(dataplane->set_ports(none));
-    EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(1, 0));
+    EXPECT_EQ(port_range(lab), Range(1, 0));
     ASSERT_TRUE(dataplane->set_ports(lab.config()));
   }
-  ASSERT_TRUE(fs::remove(lab.pin_directory() + "/v1/pw_block_front4"));
+  ASSERT_TRUE(fs::remove(lab.pin_directory() + "/v1/pw_block_gate"));
 
   const auto again = Dataplane::open(lab.config());  // ports are as pinned, before set_ports
 
   ASSERT_TRUE(again) << again.error().message;
-  EXPECT_EQ(port_range(lab, "pw_block_front4"), Range(11434, 11434));
+  EXPECT_EQ(port_range(lab), Range(11434, 11434));
 }
 
 TEST(Tables, EnforcingChangesThatSettingOnly) {

@@ -72,13 +72,28 @@ void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   }
 }
 
+/// Whether there are IPv6 prefixes shorter than /32, which have no bits in it.
+void BlockHints::tell_gate() {
+  if (memory_.gate == nullptr) return;
+  store_word<__u64>(memory_.gate->short6, memory_.v6->head.lengths[0] << 32);
+}
+
+void BlockHints::move_to(const HintMemory& memory) {
+  memory_ = memory;
+  tell_gate();
+}
+
 void BlockHints::add(const IpPrefix& prefix) {
   count_length(prefix, true);
   count_deep(prefix, true);
-  if (prefix.is_v4()) return add_v4(prefix);
-  if (prefix.length < 32) return count_v6_top(prefix, true);
-  const auto bit = net6_bit(prefix.address);
-  if (count_up(v6_net_, bit)) set_bit(memory_.v6->net, bit, true);
+  if (prefix.is_v4()) {
+    add_v4(prefix);
+  } else if (prefix.length < 32) {
+    count_v6_top(prefix, true);
+  } else if (const auto bit = net6_bit(prefix.address); count_up(v6_net_, bit)) {
+    set_v6(bit, true);
+  }
+  tell_gate();
 }
 
 void BlockHints::drop(const IpPrefix& prefix) {
@@ -87,10 +102,11 @@ void BlockHints::drop(const IpPrefix& prefix) {
   } else if (prefix.length < 32) {
     count_v6_top(prefix, false);
   } else if (const auto bit = net6_bit(prefix.address); count_down(v6_net_, bit)) {
-    set_bit(memory_.v6->net, bit, false);
+    set_v6(bit, false);
   }
   count_deep(prefix, false);
   count_length(prefix, false);
+  tell_gate();
 }
 
 bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
@@ -100,7 +116,12 @@ bool BlockHints::covered_v4(std::uint32_t net24, unsigned length) const {
   return false;
 }
 
-void BlockHints::set_v4(std::uint32_t net24, bool on) { set_bit(memory_.v4->net, net24, on); }
+void BlockHints::set_v4(std::uint32_t net24, bool on) { set_bit(memory_.net4, net24, on); }
+
+void BlockHints::set_v6(std::uint32_t bit, bool on) {
+  set_bit(memory_.v6->net, bit, on);
+  if (memory_.gate6 != nullptr) memory_.gate6->net_changed(bit);
+}
 
 void BlockHints::add_v4(const IpPrefix& prefix) {
   const std::uint32_t net24 = prefix.address.v4_host_order() >> 8;
@@ -111,7 +132,7 @@ void BlockHints::add_v4(const IpPrefix& prefix) {
   v4_wide_[prefix.length].insert(net24);
   const std::uint32_t count = width_of(prefix.length);
   for (std::uint32_t w = net24 / kPlaces; w <= (net24 + count - 1) / kPlaces; ++w) {
-    auto& word = memory_.v4->net[w];
+    auto& word = memory_.net4[w];
     store_word<__u64>(word, word | places_in(w, net24, count));
   }
 }
@@ -131,7 +152,7 @@ void BlockHints::drop_v4_wide(std::uint32_t net24, unsigned length) {
   if (covered_v4(net24, length)) return;
   const std::uint32_t count = width_of(length);
   const std::uint32_t first = net24 / kPlaces, last = (net24 + count - 1) / kPlaces;
-  auto* const net = memory_.v4->net;
+  auto* const net = memory_.net4;
   std::vector<__u64> words(net + first, net + last + 1);
   for (std::uint32_t w = first; w <= last; ++w) words[w - first] &= ~places_in(w, net24, count);
   for (unsigned l = length + 1; l <= 24; ++l) {

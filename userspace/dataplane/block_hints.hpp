@@ -10,15 +10,19 @@
 #include <set>
 #include <vector>
 
+#include "dataplane/block_gate.hpp"
 #include "probewall/abi/block_table.h"
 #include "probewall/ip.hpp"
 
 namespace probewall {
 
-/// Where the bits lie; mapped memory, not owned.
+/// Where the bits lie; mapped memory, not owned. `net4`: one per /24.
 struct HintMemory {
   pw_front4* v4 = nullptr;
   pw_front6* v6 = nullptr;
+  __u64* net4 = nullptr;
+  pw_gate* gate = nullptr;    ///< what else to tell readers, when the bits are theirs
+  GateBits* gate6 = nullptr;  ///< likewise
 };
 
 class BlockHints {
@@ -31,7 +35,7 @@ class BlockHints {
   void add(const IpPrefix& prefix);
   void drop(const IpPrefix& prefix);
   /// From now on the bits lie elsewhere, with the same content.
-  void move_to(const HintMemory& memory) { memory_ = memory; }
+  void move_to(const HintMemory& memory);
 
  private:
   void count_length(const IpPrefix& prefix, bool add);
@@ -42,7 +46,9 @@ class BlockHints {
   /// Does a prefix of at most `length` (0..24) bits other than itself cover this /24?
   bool covered_v4(std::uint32_t net24, unsigned length) const;
   void set_v4(std::uint32_t net24, bool on);
+  void set_v6(std::uint32_t bit, bool on);
   void count_v6_top(const IpPrefix& prefix, bool add);
+  void tell_gate();
 
   HintMemory memory_;
   std::map<std::uint32_t, std::uint32_t> v4_long_;   ///< by address >> 8: prefixes /25 to /31

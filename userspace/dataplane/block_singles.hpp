@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/block_gate.hpp"
 #include "dataplane/block_seen.hpp"
 #include "dataplane/block_slots.hpp"
 #include "dataplane/mapped_map.hpp"
@@ -26,11 +27,13 @@ class SpillStore {
   virtual void remove(const IpAddress& address) = 0;
 };
 
-/// The family's part of the prefilter; mapped memory, not owned.
+/// The family's part of the prefilter and the gate; mapped memory, not owned.
 struct SingleFront {
   pw_front_head* head = nullptr;
   __u64* seen = nullptr;
   std::size_t words = 0;
+  pw_gate_table* table = nullptr;  ///< as `head`; a reader of the table needs no more from here on
+  GateBits* gate = nullptr;        ///< when the table is `kGated`
 };
 
 /// `S`: V4Slots or V6Slots.
@@ -74,15 +77,19 @@ class SingleTable {
   }
 
   /// Makes the prefilter say what the table holds, whatever a killed writer, or a version with
-  /// another prefilter, left: readers never miss an entry on the way.
+  /// another prefilter, left: readers never miss an entry on the way. The gate is the caller's.
   void set_front() {
     if (front_.head->seed != table_.header().seed) {
       // No reader goes by this front yet: with one, the table was made with its seed.
       store_word<__u32>(front_.head->log2, 0);
       store_word<__u64>(front_.head->seed, table_.header().seed);
     }
+    if (front_.table->seed != table_.header().seed) {
+      store_word<__u32>(front_.table->log2, 0);
+      store_word<__u64>(front_.table->seed, table_.header().seed);
+    }
     SeenBits seen = counted(table_);
-    const bool moved = front_.head->shift != seen.shift();
+    const bool moved = front_.table->shift != seen.shift();
     point_front(table_.log2(), seen);
     if (moved && !wait_for_readers()) {  // no memory: bits of the former size stay until it grows
       seen_ = std::move(seen);
@@ -126,21 +133,22 @@ class SingleTable {
       ++in_buckets_;
     }
     seen_.add(S::seen_hash(key), front_.seen);
+    if constexpr (S::kGated) front_.gate->add(S::gate_bit(key));
     return true;
   }
 
   bool remove(const Key& key) {
     if (const auto at = find(key)) {
-      S::set_state(table_.bucket(at->bucket), at->slot, 0);
+      S::clear(table_.bucket(at->bucket), at->slot);
       resting_.insert(place_number(*at));
       --in_buckets_;
-      seen_.drop(S::seen_hash(key), front_.seen);
+      hide(key);
       if (resting_.size() >= kMaxResting) (void)wait_for_readers();
       return true;
     }
     if (spilled_.erase(key) == 0) return false;
     spill_->remove(S::address_of(key));
-    seen_.drop(S::seen_hash(key), front_.seen);
+    hide(key);
     return true;
   }
 
@@ -149,6 +157,16 @@ class SingleTable {
     unsigned log2 = kMinLog2;
     while (limit(std::uint64_t{1} << log2) < size() && log2 < kMaxLog2) ++log2;
     return log2 < table_.log2() ? replace(log2) : Result<void>{};
+  }
+
+  /// Waits until no packet goes by what it read before; slots emptied so far may then take other
+  /// addresses. False: no memory for that.
+  bool wait_for_readers() {
+    std::uint32_t id = 0;
+    const std::uint32_t zero = 0;
+    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return false;
+    const UniqueFd same{bpf_map_get_fd_by_id(id)};
+    return same && put_in_place(same.get()).has_value();
   }
 
   /// `visit(key, entry)` for every entry, expired ones too; false stops. `visit` must not change
@@ -205,12 +223,16 @@ class SingleTable {
   SingleTable(int outer, const char* name, const SingleFront& front, SpillStore& spill)
       : outer_(outer), name_(name), front_(front), spill_(&spill) {}
 
-  /// Every bucket says how large its table is.
+  /// Every bucket says how large its table is, and an empty slot is empty as readers know it:
+  /// earlier versions left the address there.
   static void stamp(const Table& table) {
     using Meta = decltype(Bucket::meta);
     const Meta size = static_cast<Meta>(table.log2()) << S::kLog2At;
     for (std::uint64_t i = 0; i < table.buckets(); ++i) {
       Bucket& bucket = table.bucket(static_cast<std::uint32_t>(i));
+      for (unsigned s = 0; s < S::kSlots; ++s) {
+        if (PW_SLOT_ACTION(S::state_at(bucket, s)) == 0) S::clear(bucket, s);
+      }
       const Meta stamped = (bucket.meta & ~(Meta{63} << S::kLog2At)) | size;
       if (bucket.meta != stamped) store_word<Meta>(bucket.meta, stamped);
     }
@@ -229,14 +251,24 @@ class SingleTable {
   /// Readers go by 2^log2 buckets and by `seen` from now on. Those that read the head before still
   /// find their bits, and the buckets tell them when the table is another.
   void point_front(unsigned log2, const SeenBits& seen) {
-    seen.publish(front_.seen, front_.words, true);
-    store_word<__u32>(front_.head->shift, seen.shift());
+    {
+      seen.publish(front_.seen, front_.words, true);
+      store_word<__u32>(front_.head->shift, seen.shift());
+    }
+    store_word<__u32>(front_.table->shift, seen.shift());
     store_word<__u32>(front_.head->log2, log2);
+    store_word<__u32>(front_.table->log2, log2);
   }
   /// To be called once no reader goes by an earlier head.
   void settle_front(SeenBits seen) {
     seen.publish(front_.seen, front_.words, false);
     seen_ = std::move(seen);
+  }
+
+  /// The bits of an address that is gone.
+  void hide(const Key& key) {
+    seen_.drop(S::seen_hash(key), front_.seen);
+    if constexpr (S::kGated) front_.gate->drop(S::gate_bit(key));
   }
 
   static std::uint64_t place_number(const Place& at) {
@@ -288,7 +320,7 @@ class SingleTable {
     for (const auto b : table.choices(key)) {
       Bucket& bucket = table.bucket(b);
       for (unsigned s = 0; s < S::kSlots; ++s) {
-        if (PW_SLOT_ACTION(S::state_at(bucket, s)) != 0) continue;
+        if (PW_SLOT_ACTION(S::state_at(bucket, s)) != 0 || !S::has_bucket(key)) continue;
         if (&table == &table_ && resting_.contains(place_number({b, s}))) continue;
         table.handle({b, s}) = entry.handle;
         set_marks(bucket, s, entry.marks);
@@ -363,15 +395,6 @@ class SingleTable {
     }
     resting_.clear();
     return {};
-  }
-
-  /// Slots emptied so far may then take other addresses.
-  bool wait_for_readers() {
-    std::uint32_t id = 0;
-    const std::uint32_t zero = 0;
-    if (bpf_map_lookup_elem(outer_, &zero, &id) != 0) return false;
-    const UniqueFd same{bpf_map_get_fd_by_id(id)};
-    return same && put_in_place(same.get()).has_value();
   }
 
   int outer_;

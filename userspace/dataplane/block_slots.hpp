@@ -48,6 +48,7 @@ struct V4Slots {
   static constexpr __u64 kOverflowed = PW_V4_OVERFLOWED;
   static constexpr unsigned kLog2At = PW_V4_LOG2_AT;
   static constexpr std::uint8_t kLength = 32;
+  static constexpr bool kGated = false;  ///< the bits of `seen` are the gate's
   /// Prefilter bits for each bucket (4.4 addresses in a full table, 2.2 after it doubled).
   static constexpr unsigned kSeenLog2 = 5, kSeenLog2Max = PW_SEEN4_LOG2_MAX;
 
@@ -65,6 +66,9 @@ struct V4Slots {
   static void set_state(Bucket& b, unsigned s, std::uint32_t state) {
     fill(b, s, key_at(b, s), state);
   }
+  /// Readers take an empty slot for 0.0.0.0 without an entry: that address has no bucket.
+  static void clear(Bucket& b, unsigned s) { store_word<__u64>(b.word[s], 0); }
+  static bool has_bucket(Key k) { return k != 0; }
 };
 
 struct V6Slots {
@@ -78,6 +82,8 @@ struct V6Slots {
   static constexpr __u32 kOverflowed = PW_V6_OVERFLOWED;
   static constexpr unsigned kLog2At = PW_V6_LOG2_AT;
   static constexpr std::uint8_t kLength = 128;
+  static constexpr bool kGated = true;
+  /// Prefilter bits for each bucket (1.9 addresses in a full table, 0.9 after it doubled).
   static constexpr unsigned kSeenLog2 = 3, kSeenLog2Max = PW_SEEN6_LOG2_MAX;
 
   static Key key_of(const IpAddress& a) {
@@ -94,6 +100,7 @@ struct V6Slots {
     return pw_block_mix(k.half[1] ^ pw_block_mix(k.half[0], seed), seed);
   }
   static std::uint64_t seen_hash(const Key& k) { return PW_SEEN6_HASH(k.half[0], k.half[1]); }
+  static std::uint64_t gate_bit(const Key& k) { return PW_GATE6_BIT(k.half[0]); }
   static Key key_at(const Bucket& b, unsigned s) { return {{b.addr[s][0], b.addr[s][1]}}; }
   static std::uint32_t state_at(const Bucket& b, unsigned s) { return load_word(b.state[s]); }
   static void fill(Bucket& b, unsigned s, const Key& k, std::uint32_t state) {
@@ -104,6 +111,8 @@ struct V6Slots {
   static void set_state(Bucket& b, unsigned s, std::uint32_t state) {
     store_word(b.state[s], state);
   }
+  static void clear(Bucket& b, unsigned s) { set_state(b, s, 0); }
+  static bool has_bucket(const Key&) { return true; }
 };
 
 template <typename B>

@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/block_gate.hpp"
 #include "dataplane/block_hints.hpp"
 #include "dataplane/block_singles.hpp"
+#include "dataplane/gate_pin.hpp"
 #include "dataplane/prefix_hash.hpp"
 
 namespace probewall {
@@ -44,6 +46,9 @@ tl::unexpected<Error> full(const IpPrefix& prefix, std::uint32_t limit, const ch
 struct BlockTable::State {
   MappedMap<pw_front4> front4;
   MappedMap<pw_front6> front6;
+  MappedMap<pw_gate> gate;  ///< writers only, as are its counts
+  std::optional<GateBits> gate6;
+  __u64 ports = PW_GATE_ANY_PORT;  ///< as set_port_range has it
   UniqueFd outer4, outer6;
   std::optional<PrefixHash> prefixes;
   std::optional<SingleTable<V4Slots>> v4;
@@ -56,6 +61,7 @@ struct BlockTable::State {
   Result<void> open_maps(const std::string& directory);
   Result<void> open_singles();
   Result<void> index();
+  void tell_ports();
   Result<void> check_limits() const;
   template <typename Visit>
   Result<void> walk(Visit visit) const;
@@ -102,19 +108,25 @@ Result<void> BlockTable::State::open_maps(const std::string& directory) {
     if (!result) return result;
   }
   prefixes.emplace(std::move(prefix_map));
+  if (read_only) return {};
+  if (auto mapped = take(gate, map_pinned<pw_gate>(directory, kGatePin, false)); !mapped) {
+    return mapped;
+  }
+  gate6.emplace(gate.get()->v6, front6.get()->net);
   return {};
 }
 
 Result<void> BlockTable::State::open_singles() {
-  const auto front_of = [](auto* front) {
-    return SingleFront{&front->head, front->seen, std::size(front->seen)};
-  };
-  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", front_of(front4.get()),
-                                        read_only, *prefixes);
+  SingleFront own4{&front4.get()->head}, own6{&front6.get()->head};
+  if (!read_only) {
+    own4 = {own4.head, gate.get()->seen4, std::size(gate.get()->seen4), &gate.get()->table4};
+    own6 = {own6.head, front6.get()->seen, std::size(front6.get()->seen), &gate.get()->table6,
+            &*gate6};
+  }
+  auto ip4 = SingleTable<V4Slots>::open(outer4.get(), "pw_block_ip4", own4, read_only, *prefixes);
   if (!ip4) return tl::unexpected(ip4.error());
   v4.emplace(std::move(*ip4));
-  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", front_of(front6.get()),
-                                        read_only, *prefixes);
+  auto ip6 = SingleTable<V6Slots>::open(outer6.get(), "pw_block_ip6", own6, read_only, *prefixes);
   if (!ip6) return tl::unexpected(ip6.error());
   v6.emplace(std::move(*ip6));
   std::vector<BlockRecord> spilled;
@@ -145,7 +157,8 @@ Result<void> BlockTable::State::index() {
   v6->set_front();
   const auto own4 = std::make_unique<pw_front4>();
   const auto own6 = std::make_unique<pw_front6>();
-  hints.emplace(HintMemory{own4.get(), own6.get()});
+  std::vector<__u64> net4(std::size(gate.get()->net4));
+  hints.emplace(HintMemory{own4.get(), own6.get(), net4.data()});
   auto walked = prefixes->walk([&](const IpPrefix& p, const pw_block_entry&) {
     if (!p.is_single()) hints->add(p);
     return true;
@@ -160,12 +173,25 @@ Result<void> BlockTable::State::index() {
   publish(own6->head.lengths, front6.get()->head.lengths);
   publish(own4->deep, front4.get()->deep);
   publish(own6->deep, front6.get()->deep);
-  publish(own4->net, front4.get()->net);
+  publish(net4, gate.get()->net4);
   publish(own6->net, front6.get()->net);
   publish(own6->top, front6.get()->top);
-  hints->move_to({front4.get(), front6.get()});
+  hints->move_to({front4.get(), front6.get(), gate.get()->net4, gate.get(), &*gate6});
+  v6->for_each([&](const auto& key, const SlotEntry&) {
+    gate6->count(V6Slots::gate_bit(key));
+    return true;
+  });
+  gate6->publish();
+  tell_ports();
   if (auto fits = v4->fit(); !fits) return fits;
   return v6->fit();
+}
+
+/// Call after the gate's `short6` changed too.
+void BlockTable::State::tell_ports() {
+  pw_gate& readers = *gate.get();
+  store_word<__u64>(readers.ports4, ports);
+  store_word<__u64>(readers.ports6, readers.short6 != 0 ? PW_GATE_ANY_PORT : ports);
 }
 
 Result<void> BlockTable::State::check_limits() const {
@@ -237,13 +263,16 @@ Result<void> BlockTable::put(const IpPrefix& prefix, const pw_block_entry& entry
   if (!*added) return {};
   ++state_->count_of(prefix);
   state_->hints->add(prefix);
+  state_->tell_ports();
   return {};
 }
 
 Result<bool> BlockTable::remove(const IpPrefix& prefix) {
   if (state_->read_only) return fail(EPERM, "write a block table opened for reading");
   auto removed = state_->remove_entry(prefix);
-  if (removed && *removed && !prefix.is_single()) state_->hints->drop(prefix);
+  if (!removed || !*removed || prefix.is_single()) return removed;
+  state_->hints->drop(prefix);
+  state_->tell_ports();
   return removed;
 }
 
@@ -316,10 +345,8 @@ Result<std::uint64_t> BlockTable::flush() {
 
 void BlockTable::set_port_range(std::uint32_t first, std::uint32_t last) {
   const bool any = first <= last;
-  for (auto* head : {&state_->front4.get()->head, &state_->front6.get()->head}) {
-    store_word<__u32>(head->port_first, any ? first : 65536);
-    store_word<__u32>(head->port_room, any ? 65535 - last : 0);
-  }
+  state_->ports = any ? PW_GATE_PORTS(first, last - first + 1) : PW_GATE_PORTS(65536, 0);
+  state_->tell_ports();
 }
 
 std::uint64_t BlockTable::size() const {

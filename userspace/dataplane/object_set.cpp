@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "dataplane/block_table.hpp"
+#include "dataplane/gate_pin.hpp"
 #include "dataplane/libbpf_messages.hpp"
 #include "dataplane/map_migration.hpp"
 #include "tc_egress.skel.h"
@@ -87,7 +88,10 @@ Result<ObjectSet> ObjectSet::open(const Config& config, const std::string& versi
   state->tc_in->rodata->pw_interface_slot = slot;
   state->tc_out->rodata->pw_interface_slot = slot;
   state->tc_out->rodata->pw_use_perf = perf;
-  for (bpf_object* object : state->objects()) size_maps(object, config);
+  for (bpf_object* object : state->objects()) {
+    size_maps(object, config);
+    pin_gate(object, versioned_directory);
+  }
   return ObjectSet{std::move(state)};
 }
 

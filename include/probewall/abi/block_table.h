@@ -2,47 +2,76 @@
 /* Memory layout of the block tables: written by the guard alone, mostly through mmap, read by XDP
  * and tc.
  *
- * A benign packet touches the prefilter only: one bit per hashed single address, as many bits as
- * the table's size calls for, and, while any prefix is in use, one bit per /24 (IPv4) or per hashed
- * /32 and per /16 (IPv6). A set bit leads on to the bucket tables (single addresses) or to one hash
- * look-up per prefix length in use (everything else).
+ * A benign packet touches the gate only. IPv4: a bit for its hashed address, as many bits as the
+ * table's size calls for, and one for its /24, in which a prefix may be. IPv6: a bit for its
+ * hashed /32, in which anything may be blocked; behind it, in the prefilter, one for its hashed
+ * address and, for the prefixes alone, one for its hashed /32 and one for its /16. A set bit leads
+ * on to the bucket tables (single addresses) or to one hash look-up per prefix length in use
+ * (everything else).
  *
  * A reader never takes one address's entry for another's, nor sees half of one: what decides
  * (action, expiry) is one aligned word, for IPv4 together with the address; a slot that was emptied
  * gets another address only after an RCU grace period. Inserts write the slot before the prefilter
- * bits, removals after. */
+ * bits and those before the gate's, removals after. */
 #ifndef PROBEWALL_ABI_BLOCK_TABLE_H
 #define PROBEWALL_ABI_BLOCK_TABLE_H
 
 #include "probewall/abi/common.h"
 
+/* ---- gate ---------------------------------------------------------------------------------- */
+
+/* pw_block_gate: the one global variable of the programs that look at sources, so that it is
+ * reached without a look-up; pinned and shared like the other maps, by the loader. All zeros says
+ * that nothing is blocked and no port is ours: a writer fills it before programs are attached. The
+ * hashes have no secret: who collides with a bit makes us look further, no more. */
+#define PW_SEEN4_LOG2_MAX 23
+#define PW_GATE6_LOG2 22
+struct pw_gate_table { /* of single addresses, as in the prefilter's head */
+  __u64 seed;
+  __u32 log2;
+  __u32 shift;
+};
+struct pw_gate {
+  __u64 ports4; /* LLM and decoy ports lie in [first, first + count): PW_GATE_PORTS; */
+  __u64 ports6; /* PW_GATE_ANY_PORT while nothing is known, or while `short6` is not 0 */
+  __u64 short6; /* not 0: some IPv6 prefix is shorter than /32, which has no bits in `v6` */
+  struct pw_gate_table table4, table6;
+  __u64 pad;
+  __u64 net4[1u << (24 - 6)];                 /* prefixes: by /24 */
+  __u64 seen4[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
+  __u64 v6[1u << (PW_GATE6_LOG2 - 6)];        /* by PW_GATE6_BIT */
+};
+/* Linux 6.1 takes map values up to 4 MB. */
+PW_ASSERT_SIZE(struct pw_gate, 64 + (2u << 20) + (1u << 20) + (512u << 10));
+#define PW_GATE_PORTS(first, count) ((__u64)(first) | ((__u64)(count) << 32))
+#define PW_GATE_ANY_PORT PW_GATE_PORTS(0, 0x10001) /* and what has none */
+/* `hi`: the first half as it lies in memory; its first four bytes count. */
+#define PW_GATE6_BIT(hi) (((__u64)(__u32)(hi)*PW_BLOCK_ODD) >> (64 - PW_GATE6_LOG2))
+
 /* ---- prefilter --------------------------------------------------------------------------- */
 
 enum pw_block_hint { PW_HINT_SINGLE = 1, PW_HINT_NET = 2, PW_HINT_TOP = 4 }; /* or-ed; 0: nothing */
 
-/* pw_block_front4, pw_block_front6: mmapable ARRAY[1], all that a benign packet of the family needs
- * behind one constant look-up. The hashes of single addresses and /32s have no secret: who collides
- * with a bit makes us look further, which is what a blocked source costs anyway. */
+/* pw_block_front4, pw_block_front6: mmapable ARRAY[1], what a packet needs that the gate did not
+ * settle, behind one constant look-up. The hashes of single addresses and /32s have no secret: who
+ * collides with a bit makes us look further, which is what a blocked source costs anyway. */
 struct pw_front_head {
   __u64 lengths[2]; /* bit n: some prefix /n is in pw_block_prefix */
   __u64 seed;       /* of the family's bucket table; secret */
   __u32 log2;       /* number of its buckets; a bucket of a table of another size says so */
   __u32 shift;      /* 64 - log2 of the number of `seen` bits in use */
-  __u32 port_first; /* no smaller port is an LLM or decoy port */
-  __u32 port_room;  /* nor one of 65536 - port_room or more; both 0: nothing is known of ports */
-  __u64 pad[3];
+  __u64 pad[4];
 };
 PW_ASSERT_SIZE(struct pw_front_head, 64);
 
-#define PW_SEEN4_LOG2_MAX 23
 #define PW_SEEN6_LOG2_MAX 24
 #define PW_NET6_LOG2 23
 #define PW_DEEP_LOG2 22
 struct pw_front4 {
   struct pw_front_head head;
-  __u64 net[1u << (24 - 6)];                 /* prefixes: by /24 */
-  __u64 deep[1u << (PW_DEEP_LOG2 - 6)];      /* prefixes: by PW_DEEP_BIT, asked behind `net` */
-  __u64 seen[1u << (PW_SEEN4_LOG2_MAX - 6)]; /* single addresses: by PW_SEEN4_HASH >> shift */
+  __u64 former_net[1u << (24 - 6)];     /* of earlier versions: the gate has both now */
+  __u64 deep[1u << (PW_DEEP_LOG2 - 6)]; /* prefixes: by PW_DEEP_BIT, asked behind `net` */
+  __u64 former_seen[1u << (PW_SEEN4_LOG2_MAX - 6)];
 };
 struct pw_front6 {
   struct pw_front_head head;
@@ -58,8 +87,8 @@ PW_ASSERT_SIZE(struct pw_front6, 64 + (8u << 10) + (1u << 20) + (512u << 10) + (
 #define PW_BLOCK_ODD                                                           \
   0x9e3779b97f4a7c15ull /* 2^64 over the golden ratio: spreads to the top bits \
                          */
-#define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
 /* `hi`, `lo`: the address's halves as they lie in memory. */
+#define PW_SEEN4_HASH(host) ((host)*PW_BLOCK_ODD)
 #define PW_SEEN6_HASH(hi, lo) ((((hi)*PW_BLOCK_ODD) ^ (lo)) * 0xbf58476d1ce4e5b9ull)
 /* A prefix by its halves, host bits zero, and its length in its own family. */
 #define PW_DEEP_BIT(hi, lo, length) \
