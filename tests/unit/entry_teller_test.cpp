@@ -60,27 +60,23 @@ class Retelling : public testing::Test {
     send(enforcing);
     for (const IpPrefix& p : allowed_) send(note(NoteType::kAllowed, p));
   }
-  void allow(const char* text) {
-    allowed_.insert(prefix(text));
-    send(note(NoteType::kAllowed, prefix(text)));
+  void enter(std::set<IpPrefix>& set, NoteType type, const char* text) {
+    set.insert(prefix(text));
+    send(note(type, prefix(text)));
   }
-  void disallow(const char* text) {
-    allowed_.erase(prefix(text));
-    send(note(NoteType::kDisallowed, prefix(text)));
+  void leave(std::set<IpPrefix>& set, NoteType type, const char* text) {
+    set.erase(prefix(text));
+    send(note(type, prefix(text)));
   }
+  void allow(const char* text) { enter(allowed_, NoteType::kAllowed, text); }
+  void disallow(const char* text) { leave(allowed_, NoteType::kDisallowed, text); }
   std::set<IpPrefix> known_allowed() const {
     std::set<IpPrefix> out;
     for (const auto& [p, entry] : mirror_.allow_list()) out.insert(p);
     return out;
   }
-  void ban(const char* text) {
-    table_.insert(prefix(text));
-    send(note(NoteType::kBanned, prefix(text)));
-  }
-  void unban(const char* text) {
-    table_.erase(prefix(text));
-    send(note(NoteType::kUnbanned, prefix(text)));
-  }
+  void ban(const char* text) { enter(table_, NoteType::kBanned, text); }
+  void unban(const char* text) { leave(table_, NoteType::kUnbanned, text); }
   std::set<IpPrefix> known() const {
     std::set<IpPrefix> out;
     for (const auto& [p, ban] : mirror_.page(std::nullopt, 100)) out.insert(p);

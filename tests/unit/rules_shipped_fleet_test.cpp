@@ -3,15 +3,10 @@
 // blocked. Who looks for servers, or for what they are, is.
 #include <gtest/gtest.h>
 
-#include "unit/rules_sessions.hpp"
-#include "unit/rules_shipped_wide_cases.hpp"
+#include "unit/rules_shipped_cases.hpp"
 
 namespace probewall::test {
 namespace {
-
-using Steps = std::vector<Step>;
-
-std::string n(int i) { return std::to_string(i); }
 
 /// Requests up to and with the deciding one; 0 when nothing was decided.
 std::uint64_t blocked_after(const Steps& steps) {

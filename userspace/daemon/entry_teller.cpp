@@ -31,10 +31,10 @@ void EntryTeller::feed(std::size_t limit) {
   if (step_ == Step::kIdle || !hooks_.has_room()) return;
   if (step_ == Step::kBegin) {
     // In one go: what comes into force from now on is told by a note of its own, behind this one.
-    auto prefixes = hooks_.prefixes();
-    if (!prefixes) return;
     hooks_.send(retelling(true));
     hooks_.standing();
+    auto prefixes = hooks_.prefixes();
+    if (!prefixes) return;
     left_ = std::move(*prefixes);
     step_ = Step::kEntries;
   }

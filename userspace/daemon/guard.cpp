@@ -94,7 +94,6 @@ void Guard::on_worker_ready() {
     describe_start();
     sd_notify(0, "READY=1");
   }
-  tell_standing();
   teller_->begin();
   teller_->feed(kTellPerTick);
   send_gauges();

@@ -63,6 +63,12 @@ void BlockHints::count_deep(const IpPrefix& prefix, bool add) {
   if (count == (add ? 1 : 0)) set_bit(words, bit, add);
 }
 
+void BlockHints::count_v6(const IpPrefix& prefix, bool add) {
+  if (prefix.length < 32) return count_v6_top(prefix, add);
+  const std::uint32_t bit = net6_bit(prefix.address);
+  if (add ? count_up(v6_net_, bit) : count_down(v6_net_, bit)) set_v6(bit, add);
+}
+
 /// One bit per /16: prefixes shorter than that take several.
 void BlockHints::count_v6_top(const IpPrefix& prefix, bool add) {
   const std::uint32_t first = prefix.address.bytes[0] * 256u + prefix.address.bytes[1];
@@ -88,10 +94,8 @@ void BlockHints::add(const IpPrefix& prefix) {
   count_deep(prefix, true);
   if (prefix.is_v4()) {
     add_v4(prefix);
-  } else if (prefix.length < 32) {
-    count_v6_top(prefix, true);
-  } else if (const auto bit = net6_bit(prefix.address); count_up(v6_net_, bit)) {
-    set_v6(bit, true);
+  } else {
+    count_v6(prefix, true);
   }
   tell_gate();
 }
@@ -99,10 +103,8 @@ void BlockHints::add(const IpPrefix& prefix) {
 void BlockHints::drop(const IpPrefix& prefix) {
   if (prefix.is_v4()) {
     drop_v4(prefix);
-  } else if (prefix.length < 32) {
-    count_v6_top(prefix, false);
-  } else if (const auto bit = net6_bit(prefix.address); count_down(v6_net_, bit)) {
-    set_v6(bit, false);
+  } else {
+    count_v6(prefix, false);
   }
   count_deep(prefix, false);
   count_length(prefix, false);

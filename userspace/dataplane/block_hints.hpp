@@ -30,8 +30,7 @@ class BlockHints {
   explicit BlockHints(const HintMemory& memory) : memory_(memory) {}
 
   /// Call after the prefix, no single address, was written / removed; once per one that comes or
-  /// goes. Costs
-  /// microseconds, for IPv4 prefixes shorter than /8 up to milliseconds.
+  /// goes. Costs microseconds, for IPv4 prefixes shorter than /8 up to milliseconds.
   void add(const IpPrefix& prefix);
   void drop(const IpPrefix& prefix);
   /// From now on the bits lie elsewhere, with the same content.
@@ -47,6 +46,7 @@ class BlockHints {
   bool covered_v4(std::uint32_t net24, unsigned length) const;
   void set_v4(std::uint32_t net24, bool on);
   void set_v6(std::uint32_t bit, bool on);
+  void count_v6(const IpPrefix& prefix, bool add);
   void count_v6_top(const IpPrefix& prefix, bool add);
   void tell_gate();
 

@@ -251,10 +251,8 @@ class SingleTable {
   /// Readers go by 2^log2 buckets and by `seen` from now on. Those that read the head before still
   /// find their bits, and the buckets tell them when the table is another.
   void point_front(unsigned log2, const SeenBits& seen) {
-    {
-      seen.publish(front_.seen, front_.words, true);
-      store_word<__u32>(front_.head->shift, seen.shift());
-    }
+    seen.publish(front_.seen, front_.words, true);
+    store_word<__u32>(front_.head->shift, seen.shift());
     store_word<__u32>(front_.table->shift, seen.shift());
     store_word<__u32>(front_.head->log2, log2);
     store_word<__u32>(front_.table->log2, log2);
