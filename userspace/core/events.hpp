@@ -31,6 +31,8 @@ struct Request {
   LlmFields llm;
   Api api = Api::kNone;
   Impl impl = Impl::kUnknown;  ///< product whose own path or format this is
+  /// Requests of the same number have the same head and body, byte for byte; 0: not known.
+  std::uint64_t content = 0;
   bool proven = false;
   bool truncated = false;     ///< the cap cut head or body
   bool head_complete = true;  ///< false: cut or abandoned inside the head

@@ -23,6 +23,32 @@ bool intersects(std::uint32_t lo, std::uint32_t hi, std::uint32_t begin, std::ui
 
 }  // namespace
 
+/// What the bytes of a request say.
+void RequestAssembler::State::read_content(const RequestDraft& draft, Request& r) {
+  // An HTTP/2 request's head is no bytes of its own.
+  const bool own_bytes = draft.stream == 0 && draft.head_size > 0;
+  const auto head = std::string_view{draft.wire}.substr(0, draft.head_size);
+  r.body_prefix = draft.body_prefix();
+  r.content = 0;
+  if (const auto* known = own_bytes ? memo_.find(head, r.body_prefix) : nullptr) {
+    r.content = known->content;
+    r.llm = known->llm;
+    r.api = known->kind.api;
+    r.impl = known->kind.impl;
+  } else {
+    if (r.body_prefix.empty()) {
+      r.llm.clear();
+    } else {
+      llm_reader_.read(r.body_prefix, r.llm);
+    }
+    const Classified kind = classify(r.head, r.llm);
+    r.api = kind.api;
+    r.impl = kind.impl;
+    if (own_bytes) r.content = memo_.keep(head, r.body_prefix, r.llm, kind);
+  }
+  if (r.llm.complete) r.body_prefix.resize(r.llm.document_size);
+}
+
 void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending ending) {
   Request& r = draft.request;
   r.id = next_id_++;
@@ -30,16 +56,7 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   r.proven_time = draft.proven_time;
   r.flow = flow.key;
   r.source = source_of(flow.key.client, config_.ipv6_prefix);
-  r.body_prefix = draft.body_prefix();
-  if (r.body_prefix.empty()) {
-    r.llm.clear();
-  } else {
-    llm_reader_.read(r.body_prefix, r.llm);
-    if (r.llm.complete) r.body_prefix.resize(r.llm.document_size);
-  }
-  const Classified kind = classify(r.head, r.llm);
-  r.api = kind.api;
-  r.impl = kind.impl;
+  read_content(draft, r);
   r.proven = draft.proven;
   r.truncated = ending != Ending::kComplete;
   r.head_complete = draft.head_size > 0;

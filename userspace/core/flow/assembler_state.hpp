@@ -8,6 +8,7 @@
 #include "core/decode/record.hpp"
 #include "core/flow/flow_table.hpp"
 #include "core/flow/request_assembler.hpp"
+#include "core/flow/request_memo.hpp"
 #include "core/http/hpack.hpp"
 #include "core/llm/fields_reader.hpp"
 
@@ -67,6 +68,7 @@ class RequestAssembler::State {
 
   // assembler_output.cpp: requests, answers, time-outs
   void give_out(Flow& flow, RequestDraft& draft, Ending ending);
+  void read_content(const RequestDraft& draft, Request& request);
   void settle_answers(Flow& flow);
   void flush_answer(Flow& flow, bool give_up);
   void emit(Flow& flow, AnswerMatcher::Answer&& answer);
@@ -83,6 +85,7 @@ class RequestAssembler::State {
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
   LlmFieldsReader llm_reader_;
+  RequestMemo memo_;
   Timestamp now_{};
   std::uint64_t next_id_ = 1;
   std::uint64_t flows_total_ = 0;

@@ -18,6 +18,12 @@ void FactHashes::begin(const Features& features) {
   known_ = 0;
 }
 
+void FactHashes::keep_contents() {
+  constexpr auto bit = [](FactValue kind) { return 1u << static_cast<unsigned>(kind); };
+  known_ &= ~(bit(FactValue::kRequest) | bit(FactValue::kServer) | bit(FactValue::kPort) |
+              bit(FactValue::kEndpoint));
+}
+
 std::optional<std::uint32_t> FactHashes::of_key(const Request& request) {
   return hash_text(request.head.auth_hash);
 }

@@ -14,6 +14,8 @@ class FactHashes {
  public:
   /// Forgets what was computed; `features` must outlive the calls of value().
   void begin(const Features& features);
+  /// The features are now of another request with the same bytes: forgets the rest.
+  void keep_contents();
   /// nullopt: the request has no such value. Not for kLabel (several) and kStatus (of answers).
   static std::optional<std::uint32_t> of_key(const Request& request);
   std::optional<std::uint32_t> value(FactValue kind);

@@ -19,7 +19,21 @@ std::string_view model_in_path(std::string_view path) {
   return path.substr(slash + 8, colon - slash - 8);
 }
 
-std::uint32_t flags_of(const Request& r) {
+Auth auth_of(AuthKind kind, bool accepted) {
+  if (kind == AuthKind::kNone) return Auth::kNone;
+  if (kind == AuthKind::kBearer) return accepted ? Auth::kBearer : Auth::kNewBearer;
+  return accepted ? Auth::kOther : Auth::kNewOther;
+}
+
+std::size_t method_index(std::string_view method) {
+  const auto& words = method_words();
+  const auto found = std::find(words.begin(), words.end(), method);
+  return found == words.end() ? words.size() - 1 : static_cast<std::size_t>(found - words.begin());
+}
+
+}  // namespace
+
+std::uint32_t request_flags(const Request& r) {
   std::uint32_t flags = 0;
   const auto put = [&](Flag flag, bool on) {
     if (on) flags |= 1u << static_cast<unsigned>(flag);
@@ -38,20 +52,6 @@ std::uint32_t flags_of(const Request& r) {
   put(Flag::kWellKnownKey, r.head.well_known_key);
   return flags;
 }
-
-Auth auth_of(AuthKind kind, bool accepted) {
-  if (kind == AuthKind::kNone) return Auth::kNone;
-  if (kind == AuthKind::kBearer) return accepted ? Auth::kBearer : Auth::kNewBearer;
-  return accepted ? Auth::kOther : Auth::kNewOther;
-}
-
-std::size_t method_index(std::string_view method) {
-  const auto& words = method_words();
-  const auto found = std::find(words.begin(), words.end(), method);
-  return found == words.end() ? words.size() - 1 : static_cast<std::size_t>(found - words.begin());
-}
-
-}  // namespace
 
 std::uint64_t Features::body_size() const {
   return std::max<std::uint64_t>(request->head.content_length.value_or(0),
@@ -261,7 +261,7 @@ void FeatureReader::read(const Request& request, const SenderFacts& sender, Feat
   out.labels.reset(rules_->labels.size());
   out.method = method_index(request.head.method);
   out.user_agent = request.head.user_agent();
-  out.flags = flags_of(request);
+  out.flags = request_flags(request);
   out.hosted = Hosted::kUnknown;
   out.fields.clear();
   out.prompt.clear();

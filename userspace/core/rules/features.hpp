@@ -119,6 +119,8 @@ class FeatureReader {
   WatcherBits row_;
 };
 
+/// Bits of Flag.
+std::uint32_t request_flags(const Request& request);
 /// The authentication header used ("authorization", "x-api-key", ... or "query"), "" for none.
 std::string_view auth_style(const Request& request);
 /// "Llama3.2:latest" and "llama3.2" are the same model. Replaces `out`.

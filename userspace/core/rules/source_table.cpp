@@ -4,8 +4,8 @@
 #include <boost/container/small_vector.hpp>
 
 #include "core/rules/evaluate.hpp"
-#include "core/rules/fact_hashes.hpp"
 #include "core/rules/key_table.hpp"
+#include "core/rules/request_view.hpp"
 #include "core/rules/rule_set.hpp"
 #include "core/rules/server_table.hpp"
 #include "core/rules/source_list.hpp"
@@ -97,7 +97,7 @@ class SourceTable::State {
   void use(std::shared_ptr<const RuleSet> rules) {
     if (rules_ != nullptr) renumber(*rules);
     rules_ = std::move(rules);
-    reader_.use(compiled());
+    views_.use(compiled());
     for (Pending& pending : pending_) pending.request_id = 0;  // their indexes are the old rules'
   }
 
@@ -177,33 +177,34 @@ class SourceTable::State {
     prefetch(pending_[(request.id + 1) % kMaxPending]);
     const auto key = FactHashes::of_key(request);
     const SenderFacts sender{key && keys_.accepted(*key, server_hash(server)), memory.requests};
-    reader_.read(request, sender, features_);
-    hashes_.begin(features_);
-    begin(pending, request, server, key.value_or(0));
-    features_.hosted = servers_.hosted(server, features_.model, pending.model_hash);
+    RequestView& view = views_.read(request, sender);
+    Features& features = view.features;
+    begin(pending, features, server, key.value_or(0));
+    features.hosted = servers_.hosted(server, features.model, pending.model_hash);
     if (pending.has_key) {
       keys_.note(pending.key_hash, source_hash(request.source), now);
     }
-    for_each_bit(features_.candidates, plan.rules, plan.watchers, [&](std::size_t w) {
+    for_each_bit(features.candidates, plan.rules, plan.watchers, [&](std::size_t w) {
       const auto index = static_cast<std::uint16_t>(w - plan.rules);
-      if (!plan.exact.test(0, w) && !holds(plan.rest[w], features_)) return;
-      remember(index, memory, pending, now);
+      if (!plan.exact.test(0, w) && !holds(plan.rest[w], features)) return;
+      remember(index, view, memory, pending, now);
     });
-    for_each_bit(features_.candidates, 0, plan.rules, [&](std::size_t i) {
+    for_each_bit(features.candidates, 0, plan.rules, [&](std::size_t i) {
       const Rule& rule = compiled().rules[i];
-      if (!plan.exact.test(0, i) && !holds(plan.rest[i], features_)) return;
+      if (!plan.exact.test(0, i) && !holds(plan.rest[i], features)) return;
       if (rule.on_answer) set_bit(pending.held, i);
       if (rule.on_request) fire(memory, i, now, request.id, pending.key_hash, detections);
     });
   }
 
-  void begin(Pending& pending, const Request& request, const ServerAddress& server,
+  void begin(Pending& pending, const Features& features, const ServerAddress& server,
              std::uint32_t key) {
+    const Request& request = *features.request;
     pending.request_id = request.id;
     pending.server = server;
     pending.api = request.api;
-    pending.has_model = !features_.model.empty();
-    pending.model_hash = ServerTable::model_hash(features_.model);
+    pending.has_model = !features.model.empty();
+    pending.model_hash = ServerTable::model_hash(features.model);
     pending.has_key = request.head.auth != AuthKind::kNone;
     pending.key_hash = pending.has_key ? key : 0;
     pending.held.assign(compiled().plan.words, 0);
@@ -221,7 +222,8 @@ class SourceTable::State {
   }
 
   /// Request facts go into the source's memory now, answer facts wait for the answer.
-  void remember(std::uint16_t index, SourceMemory& memory, Pending& pending, std::uint32_t now) {
+  void remember(std::uint16_t index, RequestView& view, SourceMemory& memory, Pending& pending,
+                std::uint32_t now) {
     const Fact& fact = compiled().facts[index];
     const auto put = [&](std::uint32_t value) {
       if (fact.on_answer) {
@@ -235,11 +237,11 @@ class SourceTable::State {
       pending.facts.emplace_back(index, 0);
     } else if (fact.value == FactValue::kLabel) {
       const SetInfo& set = compiled().sets[fact.set];
-      for (const std::uint32_t label : features_.labels.list()) {
+      for (const std::uint32_t label : view.features.labels.list()) {
         const std::uint32_t i = label - set.first_label;
         if (label >= set.first_label && i < set.label_count) put(i + 1);
       }
-    } else if (const auto value = hashes_.value(fact.value)) {
+    } else if (const auto value = view.hashes.value(fact.value)) {
       put(*value);
     }
   }
@@ -257,7 +259,7 @@ class SourceTable::State {
       keep_only(pending.held, plan.early_answer.row(memory.requests - 1));
     }
     if (intersect(pending.held, plan.users[static_cast<std::size_t>(Subject::kAnswer)].row(0))) {
-      reader_.scan_answer(response.head_and_body_prefix, answer_.labels);
+      views_.reader().scan_answer(response.head_and_body_prefix, answer_.labels);
     } else {
       answer_.labels.reset(compiled().labels.size());
     }
@@ -402,9 +404,7 @@ class SourceTable::State {
   KeyTable keys_;
   std::vector<Pending, LargePages<Pending>> pending_{
       kMaxPending};  ///< by request id: a newer one takes the place
-  FeatureReader reader_;
-  Features features_;
-  FactHashes hashes_;
+  RequestViews views_;
   AnswerFeatures answer_;
   mutable Timestamp epoch_{};
   mutable bool epoch_set_ = false;

@@ -57,6 +57,7 @@ target_sources(probewall_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/features.cpp
   ${CMAKE_CURRENT_LIST_DIR}/key_table.cpp
   ${CMAKE_CURRENT_LIST_DIR}/prompt_text.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/request_view.cpp
   ${CMAKE_CURRENT_LIST_DIR}/rule_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/server_table.cpp
   ${CMAKE_CURRENT_LIST_DIR}/source_list.cpp
