@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <set>
@@ -183,10 +184,13 @@ Result<void> merge_file(Config& config, const std::filesystem::path& file, Place
     result.value().status = error == EACCES ? ExitStatus::kPermission : ExitStatus::kConfigInvalid;
     return result;
   }
-  std::string text(kMaxFile + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  std::array<char, 16384> piece;
+  while (text.size() <= kMaxFile && in) {
+    in.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+  }
   if (in.bad()) return invalid("read " + file.string() + ": not a readable file");
-  text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > kMaxFile) return invalid(file.string() + ": larger than 4 MiB");
   return merge_text(config, text, file.string(), places);
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/flow/http2_answers.hpp"
-#include "core/llm/classify.hpp"
 #include "probewall/bytes.hpp"
 
 namespace probewall {
@@ -195,7 +194,6 @@ Response AnswerMatcher::cut_front(const AnswerSize& size) {
   } else if (r.bytes < there || (done->behind && done->cut && !size.total)) {
     lose_answered();  // on the wire, not captured
   }
-  r.impl = impl_of_answer(done->text);
   r.head_and_body_prefix = std::move(done->text);
   return r;
 }

@@ -23,15 +23,22 @@ bool intersects(std::uint32_t lo, std::uint32_t hi, std::uint32_t begin, std::ui
 
 }  // namespace
 
-/// What the bytes of a request say.
+void RequestAssembler::State::read_head(std::string_view text, RequestHead& out) {
+  if (const RequestHead* known = heads_.find(text)) {
+    out = *known;
+    return;
+  }
+  parse_request_head(text, config_.key_hash_secret, out);
+  if (out.auth != AuthKind::kNone) return;
+  if (RequestHead* place = heads_.place(text)) *place = out;
+}
+
 void RequestAssembler::State::read_content(const RequestDraft& draft, Request& r) {
-  // An HTTP/2 request's head is no bytes of its own.
-  const bool own_bytes = draft.stream == 0 && draft.head_size > 0;
-  const auto head = std::string_view{draft.wire}.substr(0, draft.head_size);
   r.body_prefix = draft.body_prefix();
   r.content = 0;
-  if (const auto* known = own_bytes ? memo_.find(head, r.body_prefix) : nullptr) {
-    r.content = known->content;
+  const std::string_view bytes = draft.contiguous();
+  if (const Content* known = bytes.empty() ? nullptr : contents_.find(bytes)) {
+    r.content = known->number;
     r.llm = known->llm;
     r.api = known->kind.api;
     r.impl = known->kind.impl;
@@ -44,7 +51,11 @@ void RequestAssembler::State::read_content(const RequestDraft& draft, Request& r
     const Classified kind = classify(r.head, r.llm);
     r.api = kind.api;
     r.impl = kind.impl;
-    if (own_bytes) r.content = memo_.keep(head, r.body_prefix, r.llm, kind);
+    const bool keep = !bytes.empty() && r.head.auth == AuthKind::kNone;
+    if (Content* place = keep ? contents_.place(bytes) : nullptr) {
+      *place = {next_content_++, r.llm, kind};
+      r.content = place->number;
+    }
   }
   if (r.llm.complete) r.body_prefix.resize(r.llm.document_size);
 }
@@ -88,11 +99,19 @@ void RequestAssembler::State::give_out(Flow& flow, RequestDraft& draft, Ending e
   sink_.on_request(std::move(r));  // what the sink does not take serves the next request
 }
 
+Impl RequestAssembler::State::product_of(std::string_view answer) {
+  if (const Impl* known = answers_.find(answer)) return *known;
+  const Impl impl = impl_of_answer(answer);
+  if (Impl* place = answers_.place(answer)) *place = impl;
+  return impl;
+}
+
 void RequestAssembler::State::emit(Flow& flow, AnswerMatcher::Answer&& answer) {
   Response& r = answer.response;
   r.flow = flow.key;
   r.source = source_of(flow.key.client, config_.ipv6_prefix);
   r.service = flow.service;
+  r.impl = product_of(r.head_and_body_prefix);
   if (r.status == 101 && answer.request.upgrades) {
     Context context{*this, flow};
     flow.stream.ignore(context);

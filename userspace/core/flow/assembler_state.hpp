@@ -8,9 +8,10 @@
 #include "core/decode/record.hpp"
 #include "core/flow/flow_table.hpp"
 #include "core/flow/request_assembler.hpp"
-#include "core/flow/request_memo.hpp"
 #include "core/http/hpack.hpp"
+#include "core/llm/classify.hpp"
 #include "core/llm/fields_reader.hpp"
+#include "core/text_memo.hpp"
 
 namespace probewall {
 
@@ -68,7 +69,9 @@ class RequestAssembler::State {
 
   // assembler_output.cpp: requests, answers, time-outs
   void give_out(Flow& flow, RequestDraft& draft, Ending ending);
+  void read_head(std::string_view text, RequestHead& out);
   void read_content(const RequestDraft& draft, Request& request);
+  Impl product_of(std::string_view answer);
   void settle_answers(Flow& flow);
   void flush_answer(Flow& flow, bool give_up);
   void emit(Flow& flow, AnswerMatcher::Answer&& answer);
@@ -78,6 +81,13 @@ class RequestAssembler::State {
   void expire_flows();
   void lose(Loss what, std::uint64_t count);
 
+  /// What the bytes of a request say.
+  struct Content {
+    std::uint64_t number = 0;
+    LlmFields llm;
+    Classified kind;
+  };
+
   AssemblerConfig config_;
   AssemblerSink& sink_;
   Http2Ledger http2_;  ///< before the table, whose flows write to it to their end
@@ -85,7 +95,10 @@ class RequestAssembler::State {
   DraftPool drafts_;
   std::vector<Segment> proven_;  ///< scratch
   LlmFieldsReader llm_reader_;
-  RequestMemo memo_;
+  TextMemo<RequestHead> heads_;  ///< without keys, as contents_: those are not kept
+  TextMemo<Content> contents_;   ///< of requests that stand in one piece
+  TextMemo<Impl> answers_;
+  std::uint64_t next_content_ = 1;
   Timestamp now_{};
   std::uint64_t next_id_ = 1;
   std::uint64_t flows_total_ = 0;
@@ -115,6 +128,7 @@ class RequestAssembler::State::Context final : public StreamContext {
   Http2Ledger& http2_ledger() override { return state_.http2_; }
   DraftPool& pool() override { return state_.drafts_; }
   const HashSecret& secret() const override { return state_.config_.key_hash_secret; }
+  void read_head(std::string_view text, RequestHead& out) override { state_.read_head(text, out); }
   std::size_t cap() const override { return state_.config_.bytes_per_request; }
 
  private:

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/flow/answer_text.hpp"
-#include "core/llm/classify.hpp"
 #include "probewall/bytes.hpp"
 
 namespace probewall {
@@ -183,7 +182,6 @@ std::optional<AnswerMatcher::Answer> Http2Answers::take(bool whole) {
     out.response.time = e.time;
     out.response.status = answer_status(e.text);
     out.response.bytes = e.bytes;
-    out.response.impl = impl_of_answer(e.text);
     out.response.head_and_body_prefix = std::move(e.text);
     out.response.head_and_body_prefix.resize(
         std::min(out.response.head_and_body_prefix.size(), kAnswerPrefix));

@@ -39,6 +39,11 @@ std::string_view RequestDraft::body_prefix() const {
   return std::string_view{wire}.substr(head_size, body_size);
 }
 
+std::string_view RequestDraft::contiguous() const {
+  if (head_size == 0 || !body.empty() || stream != 0) return {};
+  return std::string_view{wire}.substr(0, head_size + body_size);
+}
+
 std::unique_ptr<RequestDraft> DraftPool::take() {
   if (free_.empty()) return std::make_unique<RequestDraft>();
   auto draft = std::move(free_.back());
@@ -157,7 +162,7 @@ std::size_t RequestStream::feed_head(std::string_view bytes, std::uint32_t seq,
 
 void RequestStream::end_of_head(StreamContext& out) {
   RequestDraft& d = *draft_;
-  parse_request_head(d.wire, out.secret(), d.request.head);
+  out.read_head(d.wire, d.request.head);
   // HTTP/2 connection preface (RFC 9113, section 3.4).
   if (d.request.head.method == "PRI" && d.request.head.version_major == 2) {
     out.pool().give(std::move(draft_));
@@ -362,7 +367,7 @@ void RequestStream::ignore(StreamContext& out) {
 
 void RequestStream::emit(Ending ending, StreamContext& out) {
   auto draft = std::move(draft_);
-  if (draft->head_size == 0) parse_request_head(draft->wire, out.secret(), draft->request.head);
+  if (draft->head_size == 0) out.read_head(draft->wire, draft->request.head);
   out.on_draft(*draft, ending);
   out.pool().give(std::move(draft));
 }

@@ -49,6 +49,8 @@ struct RequestDraft {
 
   void clear();
   std::string_view body_prefix() const;
+  /// Head and body prefix where they stand in one piece as sent; empty with chunks and HTTP/2.
+  std::string_view contiguous() const;
   /// Sequence number after its last byte.
   std::uint32_t end() const { return seq + span + static_cast<std::uint32_t>(wire.size()); }
   void note_origin(const ByteOrigin& origin);
@@ -82,6 +84,8 @@ class StreamContext {
   virtual Http2Ledger& http2_ledger() = 0;
   virtual DraftPool& pool() = 0;
   virtual const HashSecret& secret() const = 0;
+  /// parse_request_head() under that secret.
+  virtual void read_head(std::string_view text, RequestHead& out) = 0;
   virtual std::size_t cap() const = 0;
 };
 

@@ -118,18 +118,20 @@ void FeatureReader::narrow(Subject subject, std::size_t labels_before, Features&
 template <typename Scan>
 const std::vector<std::uint32_t>& FeatureReader::remembered(Subject subject, std::string_view text,
                                                             Scan scan) {
+  if (text.size() > kMaxRemembered) {
+    unremembered_.clear();
+    scan(unremembered_);
+    return unremembered_;
+  }
   const std::uint64_t hash =
       hash_bytes(text.data(), text.size(), static_cast<std::uint64_t>(subject) + 1);
-  const bool short_text = text.size() <= kMaxRemembered;
-  Remembered& entry = short_text ? remembered_[hash % kRemembered] : unremembered_;
-  if (short_text && entry.hash == hash && entry.subject == subject && entry.text == text) {
-    return entry.labels;
-  }
+  Remembered& entry = remembered_[hash % kRemembered];
+  if (entry.hash == hash && entry.subject == subject && entry.text == text) return entry.labels;
   entry.labels.clear();
   scan(entry.labels);
   entry.hash = hash;
   entry.subject = subject;
-  entry.text.assign(short_text ? text : std::string_view{});
+  entry.text = text;
   return entry.labels;
 }
 

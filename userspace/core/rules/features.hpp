@@ -111,7 +111,7 @@ class FeatureReader {
   bool any_field(std::string_view joined);
 
   std::vector<Remembered> remembered_;
-  Remembered unremembered_;
+  std::vector<std::uint32_t> unremembered_;  ///< labels of a text too long for that
   bool keep_prose_ = true;  ///< some rule names such a field
   const RuleSet::Compiled* rules_ = nullptr;
   HsScratch scratch_;

@@ -17,6 +17,15 @@ namespace probewall::rules {
 /// Watchers as bits: rules first, in order, then facts.
 using WatcherBits = std::vector<std::uint64_t>;
 
+inline bool test_bit(std::span<const std::uint64_t> bits, std::size_t i) {
+  return bits[i / 64] >> i % 64 & 1;
+}
+inline void set_bit(WatcherBits& bits, std::size_t i) {
+  bits[i / 64] |= std::uint64_t{1} << i % 64;
+}
+inline void clear_bit(WatcherBits& bits, std::size_t i) {
+  bits[i / 64] &= ~(std::uint64_t{1} << i % 64);
+}
 inline void keep_only(WatcherBits& bits, std::span<const std::uint64_t> row) {
   for (std::size_t i = 0; i < bits.size(); ++i) bits[i] &= row[i];
 }

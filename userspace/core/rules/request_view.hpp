@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/rules/fact_hashes.hpp"
@@ -16,6 +17,8 @@ namespace probewall::rules {
 struct RequestView {
   Features features;
   FactHashes hashes;
+  /// Candidates that hold without being evaluated.
+  std::span<const std::uint64_t> exact;
 };
 
 class RequestViews {
@@ -34,8 +37,12 @@ class RequestViews {
     std::uint64_t circumstances = 0;
     Request request;
     RequestView view;
+    WatcherBits exact;
   };
+  void settle(Kept& kept) const;
 
+  const RuleSet::Compiled* rules_ = nullptr;
+  WatcherBits by_content_;  ///< watchers whose condition asks for nothing but content
   FeatureReader reader_;
   RequestView fresh_;
   std::vector<std::unique_ptr<Kept>> kept_;

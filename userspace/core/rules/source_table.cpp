@@ -186,12 +186,12 @@ class SourceTable::State {
     }
     for_each_bit(features.candidates, plan.rules, plan.watchers, [&](std::size_t w) {
       const auto index = static_cast<std::uint16_t>(w - plan.rules);
-      if (!plan.exact.test(0, w) && !holds(plan.rest[w], features)) return;
+      if (!test_bit(view.exact, w) && !holds(plan.rest[w], features)) return;
       remember(index, view, memory, pending, now);
     });
     for_each_bit(features.candidates, 0, plan.rules, [&](std::size_t i) {
       const Rule& rule = compiled().rules[i];
-      if (!plan.exact.test(0, i) && !holds(plan.rest[i], features)) return;
+      if (!test_bit(view.exact, i) && !holds(plan.rest[i], features)) return;
       if (rule.on_answer) set_bit(pending.held, i);
       if (rule.on_request) fire(memory, i, now, request.id, pending.key_hash, detections);
     });
@@ -211,9 +211,6 @@ class SourceTable::State {
     pending.facts.clear();
   }
 
-  static void set_bit(WatcherBits& bits, std::size_t i) {
-    bits[i / 64] |= std::uint64_t{1} << i % 64;
-  }
   static std::uint32_t server_hash(const ServerAddress& server) {
     return static_cast<std::uint32_t>(std::hash<ServerAddress>{}(server) >> 32);
   }
@@ -267,7 +264,7 @@ class SourceTable::State {
     for (const auto& [index, value] : pending.facts) {
       const std::size_t bit = plan.rules + index;
       const Fact& fact = compiled().facts[index];
-      if ((pending.held[bit / 64] >> bit % 64 & 1) == 0 || !holds(fact.answer, answer_)) continue;
+      if (!test_bit(pending.held, bit) || !holds(fact.answer, answer_)) continue;
       const bool status = fact.value == FactValue::kStatus;
       memory.remember(fact, index, status ? static_cast<std::uint32_t>(response.status) : value,
                       now);
