@@ -54,6 +54,7 @@ int replay_file(const Context& context, const ReplayFlags& flags) {
   options.ports_all = flags.ports_all;
   options.config = *config;
   options.rules = *rules;
+  options.last = true;
   return run_replay(options);
 }
 

@@ -149,9 +149,10 @@ int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput
   const auto rules = rules_of(options);
   if (!rules) return failed(rules.error());
 
-  const auto run = std::make_unique<Replay>(options, *rules, out);
+  auto run = std::make_unique<Replay>(options, *rules, out);
   const ReadStatus status = run->run(*reader);
   run->summarise(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  if (options.last) static_cast<void>(run.release());
   if (status == ReadStatus::kEnd) return static_cast<int>(ExitStatus::kOk);
   return failed(Error{reader->error() + "; what came before it has been judged"});
 }

@@ -19,6 +19,8 @@ struct ReplayOptions {
   std::string file;
   bool json = false;       ///< JSON Lines (DESIGN.md, section 5); else a table of decisions
   bool ports_all = false;  ///< judge every TCP port, not only the configured ones
+  /// The process ends next: the tables are left to the kernel, not taken down entry by entry.
+  bool last = false;
   Config config;
   /// nullptr: those that `config` asks for.
   std::shared_ptr<const RuleSet> rules;
