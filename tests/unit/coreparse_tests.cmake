@@ -12,7 +12,7 @@ probewall_unit_test(
   NAME flow_tests
   SOURCES
     flow_requests_test.cpp flow_reassembly_test.cpp flow_proof_test.cpp flow_budget_test.cpp
-    flow_answers_test.cpp flow_lifetime_test.cpp flow_http2_connections_test.cpp
+    flow_answers_test.cpp flow_repeats_test.cpp flow_lifetime_test.cpp flow_http2_connections_test.cpp
     flow_http2_requests_test.cpp flow_http2_limits_test.cpp flow_http2_answers_test.cpp
   LIBS probewall_core)
 probewall_unit_test(NAME linear_time_tests SOURCES linear_time_test.cpp LIBS probewall_core)

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -109,16 +110,20 @@ inline std::shared_ptr<const RuleSet> rules_from(const std::string& yaml) {
   return compiled ? *compiled : nullptr;
 }
 
-inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
-                            const std::string& source) {
+inline std::string head_of(const Step& step, std::uint64_t length) {
   std::string head = step.method + " " + step.path + " HTTP/1.1\r\nHost: gpu.example.org:8000\r\n";
   if (!step.agent.empty()) {
     head += "User-Agent: " + step.agent + "\r\nAccept: */*\r\nConnection: keep-alive\r\n";
   }
   for (const std::string& h : step.headers) head += h + "\r\n";
   if (!step.key.empty()) head += "Authorization: Bearer " + step.key + "\r\n";
-  const std::uint64_t length = step.content_length != 0 ? step.content_length : step.body.size();
   if (length > 0) head += "Content-Length: " + std::to_string(length) + "\r\n";
+  return head + "\r\n";
+}
+
+inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
+                            const std::string& source) {
+  const std::uint64_t length = step.content_length != 0 ? step.content_length : step.body.size();
   Request r;
   r.id = id;
   r.time = r.proven_time = time;
@@ -126,7 +131,7 @@ inline Request request_from(const Step& step, std::uint64_t id, Timestamp time,
   r.flow.server = IpAddress::from_v4(0xc0000200u + static_cast<unsigned>(step.server));
   r.flow.server_port = static_cast<std::uint16_t>(step.port);
   r.source = source_of(r.flow.client, 64);
-  r.head = parse_request_head(head + "\r\n", HashSecret{});
+  r.head = parse_request_head(head_of(step, length), HashSecret{});
   r.body_prefix = step.body.substr(0, 4096);
   r.llm = read_llm_fields(r.body_prefix);
   const Classified c = classify(r.head, r.llm);
@@ -149,10 +154,16 @@ class Judge {
                  std::uint32_t max_sources = 4096)
       : table(std::move(rules), config, max_sources), policy(config) {}
 
+  /// From now on the table is told which requests have the same bytes.
+  void number_contents() { numbered_ = true; }
   /// Feeds one step; returns the last verdict, with the detections of request and answer.
   Verdict feed(const Step& step, const std::string& source = "198.51.100.7") {
     seconds_ = step.at >= 0 ? step.at : seconds_ + 0.1;
-    const Request request = request_from(step, ++id_, time(seconds_), source);
+    Request request = request_from(step, ++id_, time(seconds_), source);
+    if (numbered_) {
+      const std::string bytes = head_of(step, step.content_length) + step.body;
+      request.content = contents_.try_emplace(bytes, contents_.size() + 1).first->second;
+    }
     Verdict verdict = table.on_request(request);
     table.explain(verdict, request.source, request.proven_time);
     note(verdict, policy.decide(verdict, request));
@@ -199,6 +210,8 @@ class Judge {
     }
     if (decision) decisions.push_back(*decision);
   }
+  std::map<std::string, std::uint64_t> contents_;
+  bool numbered_ = false;
   std::uint64_t id_ = 0;
   double seconds_ = 0;
 };

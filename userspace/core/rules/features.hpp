@@ -112,7 +112,7 @@ class FeatureReader {
 
   std::vector<Remembered> remembered_;
   std::vector<std::uint32_t> unremembered_;  ///< labels of a text too long for that
-  bool keep_prose_ = true;  ///< some rule names such a field
+  bool keep_prose_ = true;                   ///< some rule names such a field
   const RuleSet::Compiled* rules_ = nullptr;
   HsScratch scratch_;
   std::vector<std::uint32_t> matched_;
