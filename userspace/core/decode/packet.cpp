@@ -163,7 +163,7 @@ std::uint16_t ethertype_of_family(const std::uint8_t* p) {
 
 }  // namespace
 
-PacketView parse_packet(ByteSpan frame, const FrameInfo& given) {
+[[gnu::flatten]] PacketView parse_packet(ByteSpan frame, const FrameInfo& given) {
   PacketView v;
   FrameInfo info = given;
   info.wire_len = std::max(info.wire_len, static_cast<std::uint32_t>(frame.size()));
