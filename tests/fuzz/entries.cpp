@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fuzz/entries.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "core/http/chunk_decoder.hpp"
@@ -9,6 +10,7 @@
 #include "core/llm/classify.hpp"
 #include "core/llm/fields_reader.hpp"
 #include "core/llm/json_text.hpp"
+#include "core/rules/body_fields.hpp"
 
 namespace probewall::fuzz {
 namespace {
@@ -38,6 +40,20 @@ Decoded decode(std::string_view input, std::size_t piece) {
     out.used += before - part.size();
   }
   return out;
+}
+
+/// Two ways to the same list.
+bool same_fields(std::string_view body, const LlmFields& read) {
+  for (const bool keep_prose : {false, true}) {
+    rules::FieldList walked, known;
+    rules::read_body_fields(body, walked, keep_prose);
+    rules::read_known_fields(body, read.scalars, known, keep_prose);
+    const auto equal = [](const rules::BodyField& a, const rules::BodyField& b) {
+      return a.name == b.name && a.value == b.value && a.is_string == b.is_string;
+    };
+    if (!std::equal(walked.begin(), walked.end(), known.begin(), known.end(), equal)) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -83,6 +99,9 @@ const char* fuzz_json(std::string_view input) {
   }
   for (const auto& role : f.roles) {
     if (role.size() > 32 || !is_valid_utf8(role)) return "role";
+  }
+  if (f.scalars_known && !same_fields(input.substr(0, f.document_size), f)) {
+    return "fields read in passing are others";
   }
   JsonEnd whole;
   const std::size_t end = whole.feed(input);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/llm/fields_reader.hpp"
 #include "core/rules/body_fields.hpp"
 #include "core/rules/features.hpp"
 
@@ -32,6 +33,15 @@ std::vector<Field> fields_of(std::string_view body) {
   return owned(list);
 }
 
+/// As they are found on the way through a whole body without fault; nullopt for others.
+std::optional<std::vector<Field>> known_fields_of(const std::string& body, bool keep_prose) {
+  const LlmFields llm = read_llm_fields(body);
+  if (!llm.scalars_known) return std::nullopt;
+  FieldList list;
+  read_known_fields(body, llm.scalars, list, keep_prose);
+  return owned(list);
+}
+
 TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
   const auto f = fields_of(R"({"A":{"url":"http:\/\/x\u002fy","n":8},"list":["p","q"],"ok":true})");
   ASSERT_EQ(f.size(), 5u);
@@ -43,6 +53,37 @@ TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
   EXPECT_EQ(f[3].value, "q");
   EXPECT_EQ(f[4].value, "true");
   EXPECT_FALSE(f[4].is_string);
+}
+
+std::string shown(const std::vector<Field>& fields) {
+  std::string out;
+  for (const Field& f : fields) out += f.name + (f.is_string ? "='" : "=") + f.value + "\n";
+  return out;
+}
+
+TEST(BodyFields, AreTheSameWhenFoundInPassing) {
+  std::string many = R"({"list":[)";
+  for (int i = 0; i < 80; ++i) many += std::to_string(i) + ",";
+  for (const std::string& body :
+       {std::string{R"({"A":{"url":"http:\/\/x\u002fy","n":8},"list":["p","q"],"ok":true})"},
+        std::string{R"({"tags":[{"id":1},"last"],"e":{},"f":[],"g":null,"h":-1.5e3})"},
+        std::string{
+            R"({"messages":[{"role":"user","content":"a\nb","tool_calls":[{"x":{"y":1}}]}]})"},
+        std::string{R"({"tool_calls":"text","function_call":{"a":"b"},"c":[[1],["d"]]})"},
+        std::string{R"([1,"two",{"three":[{"four":4},5]},6])"}, many + "1]}",
+        R"({"long":")" + std::string(700, 'x') + R"(","role":"r","b":"\u00e9"})"}) {
+    const auto known = known_fields_of(body, true);
+    ASSERT_TRUE(known) << body;
+    EXPECT_EQ(shown(*known), shown(fields_of(body))) << body;
+    EXPECT_FALSE(known->empty());
+  }
+}
+
+TEST(BodyFields, OfDamagedAndCutBodiesAreNotKnownInPassing) {
+  for (const char* body : {R"({"a":"b")", R"({"a":"b"]})", R"({"a" "b"})", R"({"\u0061":"b"})",
+                           R"({"a":bad})", "a=b"}) {
+    EXPECT_FALSE(known_fields_of(body, true)) << body;
+  }
 }
 
 TEST(BodyFields, ANameOutlivesTheObjectsBelowIt) {

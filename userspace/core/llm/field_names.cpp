@@ -83,6 +83,8 @@ constexpr Entry kEntries[] = {
     {"id", FieldName::kPath},
     {"modelfile", FieldName::kPath},
     {"config_url", FieldName::kPath},
+    {"tool_calls", FieldName::kCallHistory},
+    {"function_call", FieldName::kCallHistory},
 };
 
 constexpr std::size_t kSlots = 256;

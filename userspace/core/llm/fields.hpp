@@ -72,6 +72,17 @@ struct LlmFacts {
   std::optional<bool> insecure;  ///< Ollama pull/push
 };
 
+/// A scalar in a JSON body, by offsets into the body, strings without their quotes. In an array it
+/// has the array's name.
+struct ScalarPlace {
+  std::uint32_t name = 0;
+  std::uint32_t value = 0;
+  std::uint32_t value_size = 0;
+  std::uint16_t name_size = 0;
+  bool is_string = false;
+  bool escaped = false;  ///< something in the value is
+};
+
 /// A JSON body's LLM fields. Every field may be absent: the body may be cut, empty or not JSON.
 struct LlmFields : LlmFacts {
   std::string model;               ///< also Ollama's "name"; cut to 256 bytes
@@ -84,6 +95,12 @@ struct LlmFields : LlmFacts {
   std::string client_name;            ///< MCP clientInfo.name
   std::vector<std::string> top_keys;  ///< top-level keys in order, at most 32, each cut to 64 bytes
 
+  /// The first kMaxScalars scalars, in order, but for those in a history of tool calls. Only of a
+  /// whole body without a fault and with plain names: `scalars_known`.
+  std::vector<ScalarPlace> scalars;
+  bool scalars_known = false;
+
+  static constexpr std::size_t kMaxScalars = 64;
   static constexpr std::size_t kTextBytes = 1024;
 
   /// As a fresh one, but for the memory its texts and lists have.

@@ -35,6 +35,9 @@ class LlmFieldsReader::State {
     FieldPlace place = FieldPlace::kOther;
     bool array = false;
     FieldName key = FieldName::kOther;  ///< the object's running key
+    bool history = false;               ///< inside a kCallHistory
+    std::uint16_t name_size = 0;
+    std::uint32_t name = 0;  ///< where the running key stands; in an array, the array's
   };
 
   Frame& top() { return stack_[depth_ - 1]; }
@@ -44,6 +47,7 @@ class LlmFieldsReader::State {
   void on_quote();
   void read_key();
   void read_value();
+  void note_scalar(std::size_t begin, std::size_t end, bool is_string, bool escaped);
   void use_text(FieldUse use, std::string_view text);
   void read_word(char first);
   void number(std::string_view word);
@@ -64,6 +68,7 @@ class LlmFieldsReader::State {
   std::string name_;  ///< root "name", the model when there is no "model"
   std::string weak_user_;
   bool in_message_ = false;
+  bool odd_name_ = false;  ///< a key that does not stand there as it is meant, or lies too deep
   std::string role_;
   std::string message_;
 };
@@ -75,7 +80,7 @@ void LlmFieldsReader::State::begin(std::string_view body, LlmFields& out) {
   out_ = &out;
   out.clear();
   expect_ = Expect::kValue;
-  in_message_ = false;
+  in_message_ = odd_name_ = false;
   for (std::string* text : {&scratch_, &name_, &weak_user_, &role_, &message_}) text->clear();
 }
 
@@ -108,6 +113,7 @@ void LlmFieldsReader::State::read(std::string_view body, LlmFields& out) {
   if (in_message_) end_message();
   if (out_->model.empty()) out_->model = name_;
   if (out_->user_text.empty()) out_->user_text = weak_user_;
+  out_->scalars_known = out_->complete && !out_->malformed && !odd_name_;
 }
 
 bool LlmFieldsReader::State::open(bool array) {
@@ -124,7 +130,13 @@ bool LlmFieldsReader::State::open(bool array) {
     in_message_ = true;
     ++out_->message_count;
   }
-  stack_[depth_++] = Frame{place, array, FieldName::kOther};
+  Frame frame{place, array};
+  if (depth_ > 0) {
+    frame.history = top().history || top().key == FieldName::kCallHistory;
+    frame.name = top().name;
+    frame.name_size = top().name_size;
+  }
+  stack_[depth_++] = frame;
   expect_ = array ? Expect::kValueOrEnd : Expect::kKeyOrEnd;
   return true;
 }
@@ -142,6 +154,7 @@ void LlmFieldsReader::State::close(bool array) {
 
 /// Too deep to be a request anyone answers: brackets are only counted.
 void LlmFieldsReader::State::pass_over_deep() {
+  odd_name_ = true;
   std::size_t deep = 1;
   while (pos_ < text_.size() && deep > 0) {
     const char c = text_[pos_++];
@@ -179,12 +192,17 @@ void LlmFieldsReader::State::on_quote() {
 }
 
 void LlmFieldsReader::State::read_key() {
+  const std::size_t start = pos_;
   StringEnd end;
   const std::string_view key = view_json_string(text_, pos_, kMaxKey, scratch_, end);
   pos_ = end.pos;
   if (end.malformed) out_->malformed = true;
   if (!end.finished) return;
-  top().key = field_name(key);
+  Frame& frame = top();
+  frame.key = field_name(key);
+  odd_name_ = odd_name_ || !end.plain;
+  frame.name = static_cast<std::uint32_t>(start);
+  frame.name_size = static_cast<std::uint16_t>(std::min<std::size_t>(pos_ - start - 1, 0xffff));
   if (top().place == FieldPlace::kRoot && out_->top_keys.size() < kMaxTopKeys) {
     out_->top_keys.emplace_back(key);
   }
@@ -196,6 +214,7 @@ void LlmFieldsReader::State::read_value() {
   const FieldName key = frame.array && depth_ > 1 ? stack_[depth_ - 2].key : frame.key;
   const FieldUse use = string_use(frame.place, frame.key);
   const bool url = may_be_url(key) && out_->urls.size() < kMaxUrls;
+  const std::size_t start = pos_;
   StringEnd end;
   std::string_view text;
   if (use == FieldUse::kNothing && !url) {
@@ -206,9 +225,19 @@ void LlmFieldsReader::State::read_value() {
   }
   pos_ = end.pos;
   if (end.malformed) out_->malformed = true;
+  if (end.finished) note_scalar(start, pos_ - 1, true, !end.plain);
   after_value();
   if (url) add_url(key, text);
   if (use != FieldUse::kNothing) use_text(use, text);
+}
+
+void LlmFieldsReader::State::note_scalar(std::size_t begin, std::size_t end, bool is_string,
+                                         bool escaped) {
+  const Frame& frame = top();
+  if (frame.history || out_->scalars.size() == LlmFields::kMaxScalars) return;
+  out_->scalars.push_back({frame.name, static_cast<std::uint32_t>(begin),
+                           static_cast<std::uint32_t>(end - begin), frame.name_size, is_string,
+                           escaped});
 }
 
 void LlmFieldsReader::State::use_text(FieldUse use, std::string_view text) {
@@ -276,6 +305,7 @@ void LlmFieldsReader::State::read_word(char first) {
     out_->malformed = true;
     return;
   }
+  note_scalar(start, pos_, false, false);
   after_value();
   const FieldName key = top().place == FieldPlace::kRoot ? top().key : FieldName::kOther;
   if (word == "true" || word == "false") {
@@ -316,6 +346,8 @@ void LlmFields::clear() {
     text->clear();
   }
   for (std::vector<std::string>* list : {&roles, &urls, &top_keys}) list->clear();
+  scalars.clear();
+  scalars_known = false;
 }
 
 LlmFieldsReader::LlmFieldsReader() : state_(std::make_unique<State>()) {}

@@ -180,6 +180,7 @@ StringEnd skip_json_string(std::string_view text, std::size_t pos) {
       end.pos = pos + 1;
       return end;
     }
+    end.plain = false;
     if (text[pos] == '\\') {
       ++pos;
     } else {
@@ -198,7 +199,7 @@ std::string_view view_json_string(std::string_view text, std::size_t pos, std::s
   bool ascii = true;
   const std::size_t first = find_special(text, pos, ascii);
   if (first < text.size() && text[first] == '"' && first - pos <= limit && ascii) {
-    end = {first + 1, true, false};
+    end.pos = first + 1;
     return text.substr(pos, first - pos);
   }
   end = read_json_string(text, pos, limit, scratch);
@@ -222,6 +223,7 @@ StringEnd read_json_string(std::string_view text, std::size_t pos, std::size_t l
       end.finished = true;
       break;
     }
+    end.plain = false;
     if (c != '\\') {  // a raw control character: no JSON, but some readers take it
       end.malformed = true;
       if (out.size() < stop) out += c;

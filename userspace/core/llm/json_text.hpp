@@ -17,6 +17,7 @@ struct StringEnd {
   std::size_t pos = 0;   ///< after the closing quote, or text.size()
   bool finished = true;  ///< false: the text stops inside the string
   bool malformed = false;
+  bool plain = true;  ///< nothing in it is escaped, and no control character
 };
 
 /// Passes over the string whose first character (after the quote) is at `pos`.

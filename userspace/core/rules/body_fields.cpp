@@ -7,6 +7,7 @@
 
 #include "core/http/percent.hpp"
 #include "core/http/text.hpp"
+#include "core/llm/field_names.hpp"
 #include "core/llm/json_text.hpp"
 
 namespace probewall::rules {
@@ -80,13 +81,6 @@ std::optional<double> BodyField::number() const {
   return v;
 }
 
-namespace {
-
-/// Calls that a model made earlier, in the history that a client sends along: not its own words.
-bool is_history(std::string_view name) { return name == "tool_calls" || name == "function_call"; }
-
-}  // namespace
-
 bool is_prose(std::string_view name) {
   if (name.size() < 4 || name.size() > 8) return false;
   return name == "content" || name == "prompt" || name == "text" || name == "input" ||
@@ -128,7 +122,7 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
     } else if (c == '{' || c == '[') {
       if (depth == kMaxNesting) return;
       outer[depth++] = name;
-      if (history == 0 && is_history(name)) history = depth;
+      if (history == 0 && field_name(name) == FieldName::kCallHistory) history = depth;
       ++at;
     } else if (c == '}' || c == ']') {
       if (depth > 0) {
@@ -145,6 +139,24 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
     } else {
       ++at;
     }
+  }
+}
+
+void read_known_fields(std::string_view body, std::span<const ScalarPlace> places, FieldList& out,
+                       bool keep_prose) {
+  std::string scratch;
+  for (const ScalarPlace& place : places) {
+    if (out.full()) return;
+    const auto name = field_name_of(body.substr(place.name, place.name_size), true, out);
+    std::string_view value =
+        body.substr(place.value, std::min<std::size_t>(place.value_size, kMaxValue));
+    if (place.is_string && !keep_prose && is_prose(name)) {
+      value = {};
+    } else if (place.escaped) {
+      std::size_t at = place.value - 1;
+      value = out.keep(read_string(body, at, scratch));
+    }
+    out.add({name, value, place.is_string, false});
   }
 }
 

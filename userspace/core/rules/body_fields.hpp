@@ -5,8 +5,11 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "core/llm/fields.hpp"
 
 namespace probewall::rules {
 
@@ -64,6 +67,9 @@ bool is_prose(std::string_view name);
 /// Without `keep_prose`, prose is passed over: its values are empty. Linear in body.size(); stops
 /// when `out` is full.
 void read_body_fields(std::string_view body, FieldList& out, bool keep_prose = true);
+/// The same of a body whose scalars are known: `places` as LlmFields has them.
+void read_known_fields(std::string_view body, std::span<const ScalarPlace> places, FieldList& out,
+                       bool keep_prose);
 /// Appends the parameters of "?a=b&c=d" in `target`, percent-decoded.
 void read_query_fields(std::string_view target, FieldList& out);
 

@@ -176,7 +176,12 @@ void FeatureReader::scan_field(const BodyField& field, Features& f) {
 
 void FeatureReader::scan_fields(Features& f) {
   read_query_fields(f.request->head.target, f.fields);
-  read_body_fields(f.request->body_prefix, f.fields, keep_prose_);
+  const std::string_view body = f.request->body_prefix;
+  if (f.request->llm.scalars_known) {
+    read_known_fields(body, f.request->llm.scalars, f.fields, keep_prose_);
+  } else {
+    read_body_fields(body, f.fields, keep_prose_);
+  }
   // Most requests have no field of interest: one scan over all values, a line each, shows it.
   f.joined.clear();
   const auto scanned = [&](const BodyField& field) {
