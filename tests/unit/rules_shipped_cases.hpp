@@ -82,5 +82,6 @@ std::vector<Case> exploit_cases();   // rules_shipped_exploit_cases.cpp
 std::vector<Case> web_cases();       // rules_shipped_web_cases.cpp
 std::vector<Case> load_cases();      // rules_shipped_load_cases.cpp
 std::vector<Case> takeover_cases();  // rules_shipped_takeover_cases.cpp
+std::vector<Case> disguise_cases();  // rules_shipped_disguise_cases.cpp
 
 }  // namespace probewall::test

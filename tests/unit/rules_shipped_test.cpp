@@ -12,7 +12,7 @@ namespace {
 std::vector<Case> all_cases() {
   std::vector<Case> all;
   for (const auto cases : {scan_cases, sweep_cases, client_cases, exploit_cases, takeover_cases,
-                           web_cases, load_cases}) {
+                           web_cases, load_cases, disguise_cases}) {
     for (auto& one : cases()) all.push_back(std::move(one));
   }
   return all;
