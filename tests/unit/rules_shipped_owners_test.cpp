@@ -51,6 +51,34 @@ TEST(HonestOwner, ChecksSglangFourTimesAndRunsABenchmark) {
   EXPECT_LT(honest_score(steps), 100);
 }
 
+TEST(HonestOwner, RefreshesListsUnderAKeyThatRanOut) {
+  Steps steps;
+  for (const char* path : {"/key/list", "/team/list", "/user/list", "/model/info"})
+    steps.push_back(key("sk-old", get(path, 401)));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, UsesAnAppThatForgotItsSession) {
+  Steps steps;
+  for (const char* path :
+       {"chats/", "folders/", "tools/", "users/user/settings", "prompts/", "files/"})
+    steps.push_back(get(std::string{"/api/v1/"} + path, 401));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, TestsANewServerAfterSettingItUp) {
+  Steps steps;
+  for (const char* path : {"/health", "/props", "/v1/models", "/slots"}) {
+    steps.push_back(at(0.1 * static_cast<double>(steps.size()), get(path)));
+  }
+  steps.push_back(at(1, chat("own", "Say OK")));
+  for (Step& s : steps) {
+    s.agent = "";
+    s.headers = {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"};
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
 TEST(HonestOwner, LeavesAVariableUnfilledInAHeader) {
   EXPECT_LT(honest_score({with({"X-Org: ${env:ORG}", "Authorization: Bearer ${API_KEY}"},
                                get("/v1/models", 401))}),
