@@ -34,13 +34,14 @@ TEST(HonestOwner, UnloadsEveryModelAfterListingThem) {
   EXPECT_LT(honest_score(steps), 50);
 }
 
-TEST(HonestOwner, LooksAtSixThingsByHandUnderAKey) {
-  Steps steps;
-  for (const char* path : {"/health", "/version", "/v1/models", "/metrics", "/load", "/tokenize"}) {
-    steps.push_back(at(15.0 * static_cast<double>(steps.size()), key("sk-ops", get(path))));
+TEST(HonestOwner, LooksAtSixThingsByHand) {
+  for (const char* bearer : {"", "sk-ops"}) {
+    Steps steps;
+    for (const char* path : {"/health", "/version", "/v1/models", "/metrics", "/load", "/tokenize"})
+      steps.push_back(at(15.0 * static_cast<double>(steps.size()), key(bearer, get(path))));
+    steps.push_back(at(120, chat("own", "hi", 200, bearer)));
+    EXPECT_LT(honest_score(steps), 100) << bearer;
   }
-  steps.push_back(at(120, chat("own", "hi", 200, "sk-ops")));
-  EXPECT_LT(honest_score(steps), 100);
 }
 
 TEST(HonestOwner, ChecksSglangFourTimesAndRunsABenchmark) {
