@@ -195,6 +195,23 @@ TEST_F(Http2AnswersTest, AreReadAsHttp1WhenThePrefaceWasNoHttp2) {
   EXPECT_EQ(answers()[0].status, 404);
 }
 
+TEST_F(Http2AnswersTest, ServerWithoutHttp2RefusesThePrefaceInHttp1) {
+  const std::string refusal =
+      "HTTP/1.1 400 Bad Request\r\nserver: uvicorn\r\nContent-Length: 3\r\n\r\nno!";
+  ask(in_order({Http2Bytes::preface(), client.get(1, "/a"), client.get(3, "/b")}));
+  lab.answer(refusal);
+  ASSERT_EQ(answers().size(), 1u);
+  EXPECT_EQ(answers()[0].request_id, 1u);
+  EXPECT_EQ(answers()[0].status, 400);
+  EXPECT_EQ(answers()[0].head_and_body_prefix, refusal);
+}
+
+TEST_F(Http2AnswersTest, NothingButARefusalIsReadAsHttp1) {
+  ask(in_order({Http2Bytes::preface(), client.get(1, "/a")}));
+  lab.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_TRUE(answers().empty());
+}
+
 TEST_F(Http2AnswersTest, RequestsThatWaitBeyondTheBoundAreCountedAsUnmatched) {
   constexpr std::uint32_t kKept = 32;
   std::string frames = Http2Bytes::preface();

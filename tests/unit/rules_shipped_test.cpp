@@ -9,15 +9,6 @@
 namespace probewall::test {
 namespace {
 
-std::vector<Case> all_cases() {
-  std::vector<Case> all;
-  for (const auto cases : {scan_cases, sweep_cases, client_cases, exploit_cases, takeover_cases,
-                           web_cases, load_cases}) {
-    for (auto& one : cases()) all.push_back(std::move(one));
-  }
-  return all;
-}
-
 TEST(ShippedRules, EachFiresOnWhatItIsFor) {
   for (const Case& c : all_cases()) {
     SCOPED_TRACE(c.rule);

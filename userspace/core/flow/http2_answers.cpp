@@ -66,6 +66,20 @@ void Http2Answers::expect(const AnswerMatcher::Expected& request) {
   account();
 }
 
+/// A server without HTTP/2 refuses the preface in HTTP/1 and closes: that answers the client's
+/// first stream, which nearly all number 1.
+bool Http2Answers::add_refusal(std::string_view bytes) {
+  if (!any_piece_ && looks_like_answer(bytes)) refused_ = answer_status(bytes) >= 400;
+  if (!refused_) return false;
+  Exchange& e = find_or_add(1);
+  if (!e.begun) e.time = now_;
+  e.begun = e.ended = true;
+  e.bytes += static_cast<std::uint32_t>(bytes.size());
+  e.text += bytes.substr(0, kAnswerPrefix - std::min(e.text.size(), kAnswerPrefix));
+  account();
+  return true;
+}
+
 void Http2Answers::add(const AnswerPiece& piece) {
   std::string_view bytes = piece.bytes;
   now_ = piece.time;
@@ -74,6 +88,11 @@ void Http2Answers::add(const AnswerPiece& piece) {
     const auto old = static_cast<std::size_t>(-static_cast<std::int64_t>(ahead));
     if (old >= bytes.size()) return;
     bytes.remove_prefix(old);
+  }
+  if (add_refusal(bytes)) {
+    any_piece_ = true;
+    next_seq_ = piece.seq + static_cast<std::uint32_t>(piece.bytes.size());
+    return;
   }
   if (ahead > 0 && in_step_) {
     in_step_ = frames_.gap(static_cast<std::uint32_t>(ahead), *this);

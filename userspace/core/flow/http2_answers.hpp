@@ -60,6 +60,7 @@ class Http2Answers final : private FrameSink, private FieldSink {
   void on_reset(std::uint32_t stream) override;
   void on_field(std::string_view name, std::string_view value) override;
 
+  bool add_refusal(std::string_view bytes);
   Exchange* find(std::uint32_t stream);
   Exchange& find_or_add(std::uint32_t stream);
   void erase(std::uint32_t stream);
@@ -78,6 +79,7 @@ class Http2Answers final : private FrameSink, private FieldSink {
   std::uint64_t unread_ = 0;
   std::uint32_t lost_ = 0;
   bool any_piece_ = false;
+  bool refused_ = false;  ///< the server speaks HTTP/1 only and said so
   bool in_step_ = false;
   bool resumed_ = false;  ///< the next header block is the first after lost bytes
   bool table_ok_ = true;

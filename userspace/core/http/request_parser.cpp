@@ -33,6 +33,12 @@ bool is_key_parameter(std::string_view name) {
   return false;
 }
 
+/// Text that makes a careless logger look something up stands where a key does, and is none.
+bool is_lookup(std::string_view value) {
+  const auto at = value.find("${");
+  return at != std::string_view::npos && contains_lower(value.substr(at), "ndi:");
+}
+
 class HeadBuilder {
  public:
   HeadBuilder(const HashSecret& secret, RequestHead& head) : secret_(secret), head_(head) {}
@@ -170,7 +176,7 @@ class HeadBuilder {
   void flush() {
     if (!pending_) return;
     pending_ = false;
-    const bool is_key = apply(name_, value_);
+    const bool is_key = apply(name_, value_) && !is_lookup(value_);
     if (head_.headers.size() < kMaxHeaders) {
       head_.headers.add(name_, is_key ? std::string_view{} : value_);
     } else {

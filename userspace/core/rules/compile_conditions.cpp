@@ -12,12 +12,12 @@ namespace {
 constexpr int kMaxDepth = 8;
 
 const std::vector<std::string> kRequestKeys{
-    "method",      "path",   "target",       "user_agent",    "prompt",        "speech",
-    "system",      "model",  "rpc_method",   "client",        "body_text",     "matches",
-    "matches_all", "api",    "product",      "auth",          "headers",       "http",
-    "body",        "fields", "model_hosted", "model_present", "prompt_length", "max_tokens",
-    "messages",    "tools",  "flags",        "port",          "any",           "all",
-    "not",         "address"};
+    "method",      "path",    "target",       "user_agent",    "prompt",        "speech",
+    "system",      "model",   "rpc_method",   "client",        "body_text",     "matches",
+    "matches_all", "api",     "product",      "auth",          "headers",       "http",
+    "body",        "fields",  "model_hosted", "model_present", "prompt_length", "max_tokens",
+    "messages",    "tools",   "flags",        "port",          "any",           "all",
+    "not",         "address", "header_text"};
 /// What each word stands for, as bits of Auth.
 constexpr std::uint64_t auth_bits(std::initializer_list<Auth> kinds) {
   std::uint64_t bits = 0;
@@ -95,6 +95,7 @@ Condition Compiler::request_condition(const Reader& read, const std::string& key
   if (key == "rpc_method") return inline_patterns(read, Subject::kRpcMethod, value);
   if (key == "client") return inline_patterns(read, Subject::kClient, value);
   if (key == "body_text") return inline_patterns(read, Subject::kBody, value);
+  if (key == "header_text") return inline_patterns(read, Subject::kHeader, value);
   if (key == "matches") return set_references(read, value, false);
   if (key == "matches_all") {
     Condition every = set_references(read, value, false);

@@ -27,6 +27,7 @@ enum class Subject : std::uint8_t {
   kClient,  ///< MCP clientInfo.name
   kBody,    ///< body prefix as sent
   kAnswer,  ///< first bytes of the answer, head and body
+  kHeader,  ///< values of headers with a brace in them, one by one
   kCount
 };
 inline constexpr std::size_t kSubjects = static_cast<std::size_t>(Subject::kCount);

@@ -41,9 +41,9 @@ std::vector<std::string> references(const Reader& read, const YamlNode& list) {
 }  // namespace
 
 const std::vector<std::string>& subject_words() {
-  static const std::vector<std::string> words{"path",       "target", "user-agent", "prompt",
-                                              "speech",     "system", "model",      "field",
-                                              "rpc-method", "client", "body",       "answer"};
+  static const std::vector<std::string> words{
+      "path",  "target",     "user-agent", "prompt", "speech", "system", "model",
+      "field", "rpc-method", "client",     "body",   "answer", "header"};
   return words;
 }
 

@@ -209,6 +209,19 @@ void FeatureReader::scan_fields(Features& f) {
   narrow(Subject::kField, before, f);
 }
 
+/// Expressions and programs need a brace, which hardly any honest header has: most requests are
+/// not scanned. The user agent is a subject of its own.
+void FeatureReader::scan_headers(const RequestHead& head, Features& f) {
+  if (!wanted(Subject::kHeader, f)) return;
+  const std::size_t before = f.labels.list().size();
+  for (const HeaderView header : head.headers) {
+    if (header.value.find('{') == std::string_view::npos) continue;
+    if (equals_lower(header.name, "user-agent")) continue;
+    for (const std::uint32_t label : labels_in(Subject::kHeader, header.value)) f.labels.set(label);
+  }
+  narrow(Subject::kHeader, before, f);
+}
+
 void FeatureReader::read_headers(const RequestHead& head, Features& out) const {
   out.header_bits = 0;
   out.other_headers = 0;
@@ -285,6 +298,7 @@ void FeatureReader::read(const Request& request, const SenderFacts& sender, Feat
   narrow_by_needs(rules_->plan.headers, out.header_bits, out);
   scan(Subject::kPath, out.path, out);
   scan(Subject::kUserAgent, out.user_agent, out);
+  scan_headers(head, out);
   scan(Subject::kModel, out.model, out);
   scan(Subject::kRpcMethod, request.llm.rpc_method, out);
   scan(Subject::kClient, request.llm.client_name, out);

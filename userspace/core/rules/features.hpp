@@ -91,6 +91,7 @@ class FeatureReader {
   void scan(Subject subject, std::string_view text, Features& f);
   void scan_fields(Features& f);
   void scan_field(const BodyField& field, Features& f);
+  void scan_headers(const RequestHead& head, Features& f);
   void read_headers(const RequestHead& head, Features& out) const;
   void narrow_by_kind(std::uint32_t requests, Features& f) const;
   void narrow_by_needs(const Needs& needs, std::uint64_t present, Features& f);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners and those on call: they look after servers, from new addresses too, and are not blocked.
+#include <gtest/gtest.h>
+
+#include "unit/rules_sessions.hpp"
+
+namespace probewall::test {
+namespace {
+
+using Steps = std::vector<Step>;
+
+Step question(double seconds) {
+  return at(seconds, post("/generate", R"({"text":"The harbour at night, told in three parts",)"
+                                       R"("sampling_params":{"max_new_tokens":128}})"));
+}
+
+TEST(HonestOwner, DeletesManyModelsByAScriptFromANewAddress) {
+  Steps steps{at(0, get("/api/tags"))};
+  for (int i = 1; i <= 8; ++i) {
+    Step s = post("/api/delete", R"({"name":"old)" + std::to_string(i) + "\"}");
+    s.method = "DELETE";
+    steps.push_back(at(0.3 * i, s));
+  }
+  steps.push_back(at(4, get("/api/tags")));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, UnloadsEveryModelAfterListingThem) {
+  Steps steps{at(0, get("/api/tags"))};
+  for (int i = 1; i <= 6; ++i) {
+    steps.push_back(at(0.2 * i, post("/api/generate", R"({"model":"m)" + std::to_string(i) +
+                                                          R"(","keep_alive":0})")));
+  }
+  EXPECT_LT(honest_score(steps), 50);
+}
+
+TEST(HonestOwner, LooksAtSixThingsByHand) {
+  for (const char* bearer : {"", "sk-ops"}) {
+    Steps steps;
+    for (const char* path : {"/health", "/version", "/v1/models", "/metrics", "/load", "/tokenize"})
+      steps.push_back(at(15.0 * static_cast<double>(steps.size()), key(bearer, get(path))));
+    steps.push_back(at(120, chat("own", "hi", 200, bearer)));
+    EXPECT_LT(honest_score(steps), 100) << bearer;
+  }
+}
+
+TEST(HonestOwner, ChecksSglangFourTimesAndRunsABenchmark) {
+  Steps steps;
+  for (const char* path : {"/health_generate", "/get_model_info", "/get_server_info", "/v1/models"})
+    steps.push_back(at(0.2 * static_cast<double>(steps.size()), get(path)));
+  for (int i = 0; i < 80; ++i) steps.push_back(question(2 + 0.1 * i));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, RefreshesListsUnderAKeyThatRanOut) {
+  Steps steps;
+  for (const char* path : {"/key/list", "/team/list", "/user/list", "/model/info"})
+    steps.push_back(key("sk-old", get(path, 401)));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, UsesAnAppThatForgotItsSession) {
+  Steps steps;
+  for (const char* path :
+       {"chats/", "folders/", "tools/", "users/user/settings", "prompts/", "files/"})
+    steps.push_back(get(std::string{"/api/v1/"} + path, 401));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, TestsANewServerAfterSettingItUp) {
+  Steps steps;
+  for (const char* path : {"/health", "/props", "/v1/models", "/slots"}) {
+    steps.push_back(at(0.1 * static_cast<double>(steps.size()), get(path)));
+  }
+  steps.push_back(at(1, chat("own", "Say OK")));
+  for (Step& s : steps) {
+    s.agent = "";
+    s.headers = {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"};
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, LeavesAVariableUnfilledInAHeader) {
+  EXPECT_LT(honest_score({with({"X-Org: ${env:ORG}", "Authorization: Bearer ${API_KEY}"},
+                               get("/v1/models", 401))}),
+            50);
+}
+
+TEST(HonestOwner, BringsUpAProxyWithTheKeyOfTheManual) {
+  Steps steps;
+  for (const char* path : {"/model/new", "/team/new", "/key/generate", "/user/new"})
+    steps.push_back(key("sk-1234", post(path, "{}")));
+  steps.push_back(key("sk-1234", get("/v1/models")));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+}  // namespace
+}  // namespace probewall::test
