@@ -11,6 +11,13 @@ namespace {
 
 constexpr int kMaxDepth = 8;
 
+/// A list of one is that one: conditions are evaluated for every request.
+Condition without_wrapper(Condition all) {
+  if (all.test != Test::kAll || all.children.size() != 1) return all;
+  Condition only = std::move(all.children.front());
+  return only;
+}
+
 const std::vector<std::string> kRequestKeys{
     "method",      "path",    "target",       "user_agent",    "prompt",        "speech",
     "system",      "model",   "rpc_method",   "client",        "body_text",     "matches",
@@ -72,7 +79,7 @@ Condition Compiler::request_conditions(const Reader& read, const YamlNode& node,
   for (const auto& [key, value] : node.entries) {
     all.children.push_back(request_condition(read, key.text, value, depth));
   }
-  return all.children.size() == 1 ? std::move(all.children.front()) : std::move(all);
+  return without_wrapper(std::move(all));
 }
 
 Condition Compiler::request_condition(const Reader& read, const std::string& key,
@@ -264,9 +271,9 @@ Condition Compiler::header_conditions(const Reader& read, const YamlNode& value)
         c.children.push_back(std::move(one));
       }
     }
-    all.children.push_back(std::move(c));
+    all.children.push_back(without_wrapper(std::move(c)));
   }
-  return all;
+  return without_wrapper(std::move(all));
 }
 
 Condition Compiler::body_conditions(const Reader& read, const YamlNode& value) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/rules/fact_hashes.hpp"
 
+#include <cstring>
+
 #include "core/http/text.hpp"
 
 namespace probewall::rules {
@@ -9,6 +11,20 @@ namespace {
 std::optional<std::uint32_t> hash_text(std::string_view text, std::uint64_t seed = 0) {
   if (text.empty()) return std::nullopt;
   return static_cast<std::uint32_t>(hash_bytes(text.data(), text.size(), seed + 7) >> 32);
+}
+
+constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15ull;
+
+/// Tells header names apart: their first and last eight bytes and their length.
+std::uint64_t ends_of(std::string_view name) {
+  std::uint64_t first = 0, last = 0;
+  if (name.size() >= 8) {
+    std::memcpy(&first, name.data(), 8);
+    std::memcpy(&last, name.data() + name.size() - 8, 8);
+  } else {
+    for (const char c : name) first = first << 8 | static_cast<unsigned char>(c);
+  }
+  return fold_product(first ^ name.size() * kOdd, last ^ 0xff51afd7ed558ccdull);
 }
 
 }  // namespace
@@ -82,11 +98,10 @@ std::optional<std::uint32_t> FactHashes::compute(FactValue kind) {
 }
 
 std::optional<std::uint32_t> FactHashes::header_shape() const {
-  std::uint64_t h = 0;
-  for (const HeaderView header : features_->request->head.headers) {
-    h = hash_bytes(header.name.data(), header.name.size(), h + 7);
-  }
-  if (h == 0) return std::nullopt;
+  const HeaderList& headers = features_->request->head.headers;
+  if (headers.empty()) return std::nullopt;
+  std::uint64_t h = headers.size();
+  for (const HeaderView header : headers) h = fold_product(h ^ ends_of(header.name), kOdd);
   return static_cast<std::uint32_t>(h >> 32);
 }
 
