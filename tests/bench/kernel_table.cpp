@@ -69,8 +69,7 @@ class Table {
 
  private:
   Result<void> load();
-  Result<void> load_parsers();
-  Result<void> load_ours();
+  Result<void> load_repeatedly();
   void enter_all();
   void enter(const char* what, bool v6, bool walk, const std::vector<IpAddress>* list,
              Expect expect, std::uint16_t port = 443);
@@ -92,24 +91,21 @@ class Table {
   const std::vector<IpAddress>* walked_ = nullptr;
 };
 
-Result<void> Table::load_parsers() {
+/// By turns: the later a program is loaded, the longer is the kernel's way to it (its XDP
+/// dispatcher searches by address).
+Result<void> Table::load_repeatedly() {
   for (unsigned i = 0; i < kLoads; ++i) {
+    const std::string number = std::to_string(i);
+    for (const std::string& pair : {"parse" + number, "ours" + number}) {
+      if (auto ok = make_veth(pair); !ok) return ok;
+    }
     parsers_.emplace_back(parse_only_bpf__open_and_load(), parse_only_bpf__destroy);
     if (!parsers_.back()) return fail(errno, "load the benchmark's programs");
     parser_programs_.push_back(bpf_program__fd(parsers_.back()->progs.pw_parse_only));
-    const std::string pair = "parse" + std::to_string(i);
-    if (auto ok = make_veth(pair); !ok) return ok;
-    if (auto ok = attach_idle(parser_programs_.back(), pair); !ok) return ok;
-  }
-  return {};
-}
-
-Result<void> Table::load_ours() {
-  for (unsigned i = 0; i < kLoads; ++i) {
-    const std::string pair = "ours" + std::to_string(i);
-    if (auto ok = make_veth(pair); !ok) return ok;
-    if (auto attached = ours_->attach(pair); !attached) return tl::unexpected(attached.error());
-    our_programs_.push_back(program_on(pair));
+    if (auto ok = attach_idle(parser_programs_.back(), "parse" + number); !ok) return ok;
+    auto attached = ours_->attach("ours" + number);
+    if (!attached) return tl::unexpected(attached.error());
+    our_programs_.push_back(program_on("ours" + number));
   }
   return {};
 }
@@ -131,8 +127,7 @@ Result<void> Table::load() {
   ours_.emplace(std::move(*ours));
   const Content content{options_.addresses, options_.addresses, options_.prefixes};
   if (auto filled = ours_->fill(content); !filled) return tl::unexpected(filled.error());
-  if (auto ok = load_parsers(); !ok) return ok;
-  if (auto ok = load_ours(); !ok) return ok;
+  if (auto ok = load_repeatedly(); !ok) return ok;
   const auto reference_pins = new_pin_directory();
   if (!reference_pins) return tl::unexpected(reference_pins.error());
   auto reference = Reference::open(*reference_pins, *ours_, content);
