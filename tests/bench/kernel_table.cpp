@@ -4,10 +4,10 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <span>
 
 #include "bench/bench_abi.h"
@@ -208,30 +208,38 @@ double Table::run_walk(const Contestant& c, std::uint32_t repeat) {
       repeat);
 }
 
+/// Of all but the `cut` smallest and the `cut` largest.
+double mean_of_middle(std::vector<double> runs, std::size_t cut) {
+  std::sort(runs.begin(), runs.end());
+  const auto first = runs.begin() + static_cast<std::ptrdiff_t>(cut);
+  const auto end = runs.end() - static_cast<std::ptrdiff_t>(cut);
+  return std::accumulate(first, end, 0.0) / static_cast<double>(end - first);
+}
+
 /// The programs themselves on unchanged packets, one source after the other, in turns: a slow
-/// moment of the machine lasts longer than a turn. A source's figure is the mean over the loads; of
-/// the sources the median counts, as one in five shares a bit with something blocked and costs a
-/// look into the tables.
+/// moment of the machine lasts longer than a turn. A source's figure is the mean of the middle half
+/// of the loads; of the sources the median counts, as one in five shares a bit with something
+/// blocked and costs a look into the tables.
 bool Table::round_of_hot(std::span<Contestant> group) {
-  std::vector<std::array<double, kHotSources>> ns(group.size());
+  std::vector<std::vector<double>> of_sources(group.size());
   const std::uint32_t repeat = options_.repeat / kHotSources;
   for (unsigned i = 0; i < kHotSources; ++i) {
+    std::vector<std::vector<double>> of_loads(group.size());
     for (unsigned load = 0; load < kLoads; ++load) {
       for (std::size_t who = 0; who < group.size(); ++who) {
         const Contestant& c = group[who];
         if (load >= c.programs.size()) continue;
         Frame frame = frame_from((*c.sources)[i], c.port);
         ns_per_packet(c.programs[load], frame, repeat / 10);
-        const double one = ns_per_packet(c.programs[load], frame, repeat);
-        if (one < 0) return false;
-        ns[who][i] += one / static_cast<double>(c.programs.size());
+        of_loads[who].push_back(ns_per_packet(c.programs[load], frame, repeat));
+        if (of_loads[who].back() < 0) return false;
       }
     }
+    for (std::size_t who = 0; who < group.size(); ++who)
+      of_sources[who].push_back(mean_of_middle(of_loads[who], of_loads[who].size() / 4));
   }
-  for (std::size_t who = 0; who < group.size(); ++who) {
-    std::sort(ns[who].begin(), ns[who].end());
-    group[who].runs.push_back((ns[who][kHotSources / 2 - 1] + ns[who][kHotSources / 2]) / 2);
-  }
+  for (std::size_t who = 0; who < group.size(); ++who)
+    group[who].runs.push_back(mean_of_middle(of_sources[who], kHotSources / 2 - 1));
   return true;
 }
 
