@@ -208,20 +208,19 @@ double Table::run_walk(const Contestant& c, std::uint32_t repeat) {
       repeat);
 }
 
-/// Of all but the `cut` smallest and the `cut` largest.
-double mean_of_middle(std::vector<double> runs, std::size_t cut) {
+/// Of all but the smallest and the largest quarter.
+double mean_of_middle(std::vector<double> runs) {
   std::sort(runs.begin(), runs.end());
-  const auto first = runs.begin() + static_cast<std::ptrdiff_t>(cut);
-  const auto end = runs.end() - static_cast<std::ptrdiff_t>(cut);
+  const auto quarter = static_cast<std::ptrdiff_t>(runs.size() / 4);
+  const auto first = runs.begin() + quarter, end = runs.end() - quarter;
   return std::accumulate(first, end, 0.0) / static_cast<double>(end - first);
 }
 
 /// The programs themselves on unchanged packets, one source after the other, in turns: a slow
-/// moment of the machine lasts longer than a turn. A source's figure is the mean of the middle half
-/// of the loads; of the sources the median counts, as one in five shares a bit with something
-/// blocked and costs a look into the tables.
+/// moment of the machine lasts longer than a turn. Each source is a run of its own, the mean of the
+/// middle half of the loads; the median of runs leaves out the one source in five that shares a bit
+/// with something blocked and costs a look into the tables.
 bool Table::round_of_hot(std::span<Contestant> group) {
-  std::vector<std::vector<double>> of_sources(group.size());
   const std::uint32_t repeat = options_.repeat / kHotSources;
   for (unsigned i = 0; i < kHotSources; ++i) {
     std::vector<std::vector<double>> of_loads(group.size());
@@ -236,10 +235,8 @@ bool Table::round_of_hot(std::span<Contestant> group) {
       }
     }
     for (std::size_t who = 0; who < group.size(); ++who)
-      of_sources[who].push_back(mean_of_middle(of_loads[who], of_loads[who].size() / 4));
+      group[who].runs.push_back(mean_of_middle(of_loads[who]));
   }
-  for (std::size_t who = 0; who < group.size(); ++who)
-    group[who].runs.push_back(mean_of_middle(of_sources[who], kHotSources / 2 - 1));
   return true;
 }
 
