@@ -120,6 +120,10 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
   return cfg->enforcing && !cfg->enforce_until_s && (!cfg->llm_scope_only || pw_quick_llm(g));
 }
 
+/* To the compiler, x is another number from here on: what it worked out of it for the usual packet
+ * would otherwise be kept for the rare one, at the cost of the usual one. */
+#define PW_ANEW(x) asm volatile("" : "+r"(x))
+
 /* The way from the look to the action. `allow`: may an allow entry cover the source? */
 #define PW_QUICK_END(family, allow)                                               \
   do {                                                                            \
@@ -147,6 +151,8 @@ PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
   if (__builtin_expect(pw_quick_plain_v4(g.host, g.port), 1))
     return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
+  PW_ANEW(g.host);
+  PW_ANEW(g.port);
   const int look = pw_quick_look_v4(g.host, g.port);
   PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
@@ -156,6 +162,9 @@ PW_INLINE int pw_quick_v6(struct xdp_md *ctx) {
   if (!pw_glance_v6(ctx, &g)) return PW_QUICK_UNDECIDED;
   if (__builtin_expect(pw_quick_plain_v6(g.half, g.port), 1))
     return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV6, XDP_PASS);
+  PW_ANEW(g.half[0]);
+  PW_ANEW(g.half[1]);
+  PW_ANEW(g.port);
   const int look = pw_quick_look_v6(g.half, g.port);
   PW_QUICK_END(PW_FAMILY_IPV6, pw_allow_hint_v6(g.half[0]));
 }

@@ -26,7 +26,8 @@ RATIOS = {
 
 # Headings of the table, by the beginning of a figure's name.
 GROUPS = {
-    "kernel_": "The XDP program in place (no card, no stack): CPU time per packet. hot: the median of 16 sources, each alone for a while; random: 1,000,000 sources."
+    "kernel_": "The XDP program in place (no card, no stack): CPU time per packet. hot: 16 sources, each alone for a while and a run of its own, over eight loads of"
+               " the program; random: 1,000,000 sources."
                " 1,000,000 addresses and 100,000 prefixes of each family are blocked; reference: the same program over plain hash"
                " and LPM tables.",
     "veth_": "Receiver on veth: CPU time per packet of the interface's kernel thread, and how many packets arrived. 10k, 1m: blocked"

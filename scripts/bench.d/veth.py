@@ -90,7 +90,7 @@ CONTESTANTS = {
 
 
 def measure(figures, quick, say, only=None):
-    rounds = 5 if quick else 7
+    rounds = 9 if quick else 11
     with Wires() as wires:
         contestants = []
         for name, (mix, set_up, in_quick, fate) in CONTESTANTS.items():
