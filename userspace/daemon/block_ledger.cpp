@@ -9,6 +9,7 @@ namespace probewall {
 
 Result<BlockLedger> BlockLedger::adopt(BlockTable& table) {
   BlockLedger ledger{table};
+  ledger.expiry_.reserve(table.size());
   auto read = table.for_each([&ledger](const BlockRecord& record) {
     ledger.expiry_.push(record.prefix, record.entry.expires_s);
     ++ledger.entries_;
@@ -76,6 +77,17 @@ Result<std::vector<BlockRecord>> BlockLedger::remove_inside(const IpPrefix& pref
     if (const auto gone = remove(record.prefix); !gone) return tl::unexpected(gone.error());
   }
   return inside;
+}
+
+Result<std::vector<IpPrefix>> BlockLedger::prefixes(std::uint32_t now_s) const {
+  std::vector<IpPrefix> prefixes;
+  prefixes.reserve(entries_);
+  auto walked = table_->for_each([&](const BlockRecord& record) {
+    if (in_force(record.entry, now_s)) prefixes.push_back(record.prefix);
+    return true;
+  });
+  if (!walked) return tl::unexpected(walked.error());
+  return prefixes;
 }
 
 Result<std::vector<BlockRecord>> BlockLedger::snapshot(std::uint32_t now_s) const {

@@ -38,6 +38,8 @@ class BlockLedger {
   }
   /// Entries in force.
   Result<std::vector<BlockRecord>> snapshot(std::uint32_t now_s) const;
+  /// Whom they concern: a third of the memory.
+  Result<std::vector<IpPrefix>> prefixes(std::uint32_t now_s) const;
   std::uint64_t size() const { return entries_; }
 
   /// Makes `wanted` the built-in feed's entries: puts them, removes feed entries that are not in

@@ -4,10 +4,10 @@
 // removed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <queue>
 #include <utility>
 #include <vector>
 
@@ -18,15 +18,20 @@ namespace probewall {
 
 class ExpiryQueue {
  public:
+  /// Room for so many at once: a start with full tables need not move what it has read.
+  void reserve(std::size_t items) { heap_.reserve(items); }
   void push(const IpPrefix& prefix, std::uint32_t expires_s) {
-    if (expires_s != PW_NEVER_EXPIRES) heap_.push({expires_s, prefix});
+    if (expires_s == PW_NEVER_EXPIRES) return;
+    heap_.emplace_back(expires_s, prefix);
+    std::push_heap(heap_.begin(), heap_.end(), std::greater<>{});
   }
   /// The next prefix whose entry may have run out at `now_s`. A renewed entry comes up once for
   /// each time it was pushed.
   std::optional<IpPrefix> pop_due(std::uint32_t now_s) {
-    if (heap_.empty() || heap_.top().first > now_s) return std::nullopt;
-    const auto prefix = heap_.top().second;
-    heap_.pop();
+    if (heap_.empty() || heap_.front().first > now_s) return std::nullopt;
+    const auto prefix = heap_.front().second;
+    std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
+    heap_.pop_back();
     return prefix;
   }
   std::size_t size() const { return heap_.size(); }
@@ -34,7 +39,7 @@ class ExpiryQueue {
 
  private:
   using Item = std::pair<std::uint32_t, IpPrefix>;
-  std::priority_queue<Item, std::vector<Item>, std::greater<>> heap_;
+  std::vector<Item> heap_;  ///< the earliest first
 };
 
 }  // namespace probewall

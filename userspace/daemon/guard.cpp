@@ -115,14 +115,7 @@ void Guard::send_enforcing() {
 }
 
 void Guard::make_teller() {
-  const auto prefixes = [this]() -> Result<std::vector<IpPrefix>> {
-    const auto records = ledger_->snapshot(now().boot_s);
-    if (!records) return tl::unexpected(records.error());
-    std::vector<IpPrefix> out;
-    out.reserve(records->size());
-    for (const auto& record : *records) out.push_back(record.prefix);
-    return out;
-  };
+  const auto prefixes = [this] { return ledger_->prefixes(now().boot_s); };
   const auto note_of = [this](const IpPrefix& prefix) -> std::optional<guard::Note> {
     const auto boot_s = now().boot_s;
     const auto entry = ledger_->get(prefix);
