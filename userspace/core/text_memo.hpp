@@ -14,7 +14,7 @@
 
 namespace probewall {
 
-/// Bounded: kPlaces texts of at most kMaxBytes. A text gets a place when it comes a second time, so
+/// Bounded: kPlaces texts of 1 to kMaxBytes. A text gets a place when it comes a second time, so
 /// that a stream of different ones costs a hash each and pushes little out.
 template <typename Value>
 class TextMemo {
@@ -24,7 +24,7 @@ class TextMemo {
   /// What is kept of this text; nullptr: nothing. Valid until place().
   const Value* find(std::string_view text) {
     hash_ = 0;
-    if (text.size() > kMaxBytes) return nullptr;
+    if (text.empty() || text.size() > kMaxBytes) return nullptr;
     hash_ = hash_bytes(text.data(), text.size()) | 1;
     if (places_.empty()) return nullptr;
     const Place& place = places_[place_of(hash_)];
@@ -61,7 +61,7 @@ class TextMemo {
 
   std::vector<Place> places_;
   std::vector<std::uint32_t> seen_;  ///< by hash: other bits of the hash of the text seen last
-  std::uint64_t hash_ = 0;           ///< of the last find(); 0: too long
+  std::uint64_t hash_ = 0;           ///< of the last find(); 0: nothing that is kept
 };
 
 }  // namespace probewall

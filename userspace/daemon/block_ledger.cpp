@@ -79,26 +79,25 @@ Result<std::vector<BlockRecord>> BlockLedger::remove_inside(const IpPrefix& pref
   return inside;
 }
 
-Result<std::vector<IpPrefix>> BlockLedger::prefixes(std::uint32_t now_s) const {
-  std::vector<IpPrefix> prefixes;
-  prefixes.reserve(entries_);
+/// `of(record)` for every entry in force.
+template <typename T, typename Of>
+Result<std::vector<T>> BlockLedger::collect(std::uint32_t now_s, Of of) const {
+  std::vector<T> out;
+  out.reserve(entries_);
   auto walked = table_->for_each([&](const BlockRecord& record) {
-    if (in_force(record.entry, now_s)) prefixes.push_back(record.prefix);
+    if (in_force(record.entry, now_s)) out.push_back(of(record));
     return true;
   });
   if (!walked) return tl::unexpected(walked.error());
-  return prefixes;
+  return out;
 }
 
 Result<std::vector<BlockRecord>> BlockLedger::snapshot(std::uint32_t now_s) const {
-  std::vector<BlockRecord> records;
-  records.reserve(entries_);
-  auto walked = table_->for_each([&](const BlockRecord& record) {
-    if (in_force(record.entry, now_s)) records.push_back(record);
-    return true;
-  });
-  if (!walked) return tl::unexpected(walked.error());
-  return records;
+  return collect<BlockRecord>(now_s, [](const BlockRecord& record) { return record; });
+}
+
+Result<std::vector<IpPrefix>> BlockLedger::prefixes(std::uint32_t now_s) const {
+  return collect<IpPrefix>(now_s, [](const BlockRecord& record) { return record.prefix; });
 }
 
 Result<void> BlockLedger::put_feed(const std::map<IpPrefix, pw_block_entry>& wanted,

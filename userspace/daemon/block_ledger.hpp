@@ -49,6 +49,8 @@ class BlockLedger {
 
  private:
   explicit BlockLedger(BlockTable& table) : table_(&table) {}
+  template <typename T, typename Of>
+  Result<std::vector<T>> collect(std::uint32_t now_s, Of of) const;
   Result<void> put_feed(const std::map<IpPrefix, pw_block_entry>& wanted, std::uint32_t now_s);
 
   BlockTable* table_;

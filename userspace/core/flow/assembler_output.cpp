@@ -35,28 +35,22 @@ void RequestAssembler::State::read_head(std::string_view text, RequestHead& out)
 
 void RequestAssembler::State::read_content(const RequestDraft& draft, Request& r) {
   r.body_prefix = draft.body_prefix();
-  r.content = 0;
   const std::string_view bytes = draft.contiguous();
-  if (const Content* known = bytes.empty() ? nullptr : contents_.find(bytes)) {
+  Classified kind;
+  if (const Content* known = contents_.find(bytes)) {
     r.content = known->number;
     r.llm = known->llm;
-    r.api = known->kind.api;
-    r.impl = known->kind.impl;
+    kind = known->kind;
   } else {
-    if (r.body_prefix.empty()) {
-      r.llm.clear();
-    } else {
-      llm_reader_.read(r.body_prefix, r.llm);
-    }
-    const Classified kind = classify(r.head, r.llm);
-    r.api = kind.api;
-    r.impl = kind.impl;
-    const bool keep = !bytes.empty() && r.head.auth == AuthKind::kNone;
-    if (Content* place = keep ? contents_.place(bytes) : nullptr) {
-      *place = {next_content_++, r.llm, kind};
-      r.content = place->number;
-    }
+    llm_reader_.read(r.body_prefix, r.llm);
+    kind = classify(r.head, r.llm);
+    Content* const place =
+        r.head.auth == AuthKind::kNone ? contents_.place(bytes) : nullptr;  // keys are not kept
+    r.content = place != nullptr ? next_content_++ : 0;
+    if (place != nullptr) *place = {r.content, r.llm, kind};
   }
+  r.api = kind.api;
+  r.impl = kind.impl;
   if (r.llm.complete) r.body_prefix.resize(r.llm.document_size);
 }
 

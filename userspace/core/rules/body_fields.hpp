@@ -13,7 +13,7 @@
 
 namespace probewall::rules {
 
-inline constexpr std::size_t kMaxFields = 64;
+inline constexpr std::size_t kMaxFields = LlmFields::kMaxScalars;
 inline constexpr std::size_t kMaxFieldName = 64;
 inline constexpr std::size_t kMaxValue = 512;
 

@@ -11,10 +11,11 @@ namespace {
 
 constexpr int kMaxDepth = 8;
 
-/// A list of one is that one: conditions are evaluated for every request.
-Condition without_wrapper(Condition all) {
-  if (all.test != Test::kAll || all.children.size() != 1) return all;
-  Condition only = std::move(all.children.front());
+/// All or any of one condition is that one: they are evaluated for every request.
+Condition without_wrapper(Condition c) {
+  const bool wrapper = (c.test == Test::kAll || c.test == Test::kAny) && c.children.size() == 1;
+  if (!wrapper) return c;
+  Condition only = std::move(c.children.front());
   return only;
 }
 
@@ -155,7 +156,7 @@ Condition Compiler::group(const Reader& read, Test test, const YamlNode& list, i
   for (const YamlNode& item : list.items) {
     c.children.push_back(request_conditions(read, item, depth + 1));
   }
-  return c;
+  return without_wrapper(std::move(c));
 }
 
 Condition Compiler::inline_patterns(const Reader& read, Subject subject, const YamlNode& value) {
@@ -199,7 +200,7 @@ Condition Compiler::set_references(const Reader& read, const YamlNode& value, bo
     }
     any.children.push_back(std::move(c));
   }
-  return any.children.size() == 1 ? std::move(any.children.front()) : std::move(any);
+  return without_wrapper(std::move(any));
 }
 
 Condition Compiler::mask_condition(const Reader& read, Test test, const YamlNode& value,
@@ -290,7 +291,7 @@ Condition Compiler::body_conditions(const Reader& read, const YamlNode& value) {
                                                 : Test::kBodyEmpty;
     all.children.push_back(ranged(test, {want, want}));
   }
-  return all;
+  return without_wrapper(std::move(all));
 }
 
 Condition Compiler::field_conditions(const Reader& read, const YamlNode& value) {
@@ -313,7 +314,7 @@ Condition Compiler::field_conditions(const Reader& read, const YamlNode& value) 
     if (c.test == Test::kFieldText) c.text += '\0' + lower_case(node.text);
     all.children.push_back(std::move(c));
   }
-  return all;
+  return without_wrapper(std::move(all));
 }
 
 Condition Compiler::answer_conditions(const Reader& read, const YamlNode& node) {
@@ -338,7 +339,7 @@ Condition Compiler::answer_conditions(const Reader& read, const YamlNode& node) 
       all.children.push_back(ranged(Test::kModelNotFound, {want, want}));
     }
   }
-  return all;
+  return without_wrapper(std::move(all));
 }
 
 Condition Compiler::status_condition(const Reader& read, const YamlNode& value) {

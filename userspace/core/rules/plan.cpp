@@ -97,12 +97,6 @@ void flatten(const Condition& c, std::vector<const Condition*>& out) {
   for (const Condition& child : c.children) flatten(child, out);
 }
 
-/// The one that a chain of single-child kAll and kAny wraps.
-const Condition& unwrap(const Condition& c) {
-  const bool wrapper = (c.test == Test::kAll || c.test == Test::kAny) && c.children.size() == 1;
-  return wrapper ? unwrap(c.children.front()) : c;
-}
-
 bool status_possible(const Condition& c, std::uint32_t status) {
   const auto listed = [&](const Condition& x) {
     for (std::size_t i = 0; i + 1 < x.list.size(); i += 2) {
@@ -118,11 +112,8 @@ bool status_possible(const Condition& c, std::uint32_t status) {
       return std::all_of(c.children.begin(), c.children.end(), possible);
     case Test::kAny:
       return std::any_of(c.children.begin(), c.children.end(), possible);
-    case Test::kNot: {
-      const Condition* inner = &c.children.front();
-      if (inner->test == Test::kAll && inner->children.size() == 1) inner = &inner->children[0];
-      return inner->test != Test::kStatus || !listed(*inner);
-    }
+    case Test::kNot:
+      return c.children.front().test != Test::kStatus || !listed(c.children.front());
     default:
       return true;
   }
@@ -248,8 +239,7 @@ class Planner {
     flatten(when, parts);
     std::vector<Condition> unsaid;
     for (const Condition* part : parts) {
-      const Condition& c = unwrap(*part);
-      if (!is_said(w, c, parts)) unsaid.push_back(c);
+      if (!is_said(w, *part, parts)) unsaid.push_back(*part);
     }
     plan_.exact.set(0, w, unsaid.empty());
     Condition& rest = plan_.rest[w];
@@ -263,7 +253,7 @@ class Planner {
   /// Whether the rows say all of `c`, one of the parts that must all hold.
   bool is_said(std::size_t w, const Condition& c, const std::vector<const Condition*>& parts) {
     if (is_mask_test(c.test)) return true;
-    if (c.test == Test::kNot) return refuse(w, unwrap(c.children.front()));
+    if (c.test == Test::kNot) return refuse(w, c.children.front());
     if (c.test == Test::kHeadersAbsent) {
       for (const std::uint32_t slot : bits_of(c.mask)) plan_.headers.refused.set(slot, w, true);
       return true;
@@ -291,8 +281,7 @@ class Planner {
     if (c.test == Test::kAny) {
       bool all = true;
       for (const Condition& child : c.children) {
-        const Condition& inner = unwrap(child);
-        all = (!is_mask_test(inner.test) && refuse(w, inner)) && all;
+        all = (!is_mask_test(child.test) && refuse(w, child)) && all;
       }
       return all;
     }
@@ -314,7 +303,7 @@ class Planner {
     if (c.test != Test::kAny || c.children.empty()) return std::nullopt;
     const auto first = labels_of_one_subject(c.children.front());
     for (const Condition& child : c.children) {
-      if (!first || labels_of_one_subject(unwrap(child)) != first) return std::nullopt;
+      if (!first || labels_of_one_subject(child) != first) return std::nullopt;
     }
     return first;
   }

@@ -50,7 +50,7 @@ class SmallArray {
 
   bool grow() {
     // Sizes one below a multiple of 16 bytes, as glibc keeps 8 bytes for itself.
-    const unsigned wanted = room_ < 7 ? room_ + 6u : room_ + room_ / 2u + 1;
+    const unsigned wanted = room_ == 0 ? 7 : room_ + room_ / 2u + 1;
     const unsigned room = wanted | 1;
     if (size_ == kMax) return false;
     room_ = static_cast<std::uint16_t>(room < kMax ? room : kMax);
