@@ -38,6 +38,7 @@ struct Step {
   bool cut_head = false;
   bool conflicting = false;
   bool over_limit = false;
+  bool host = true;                  ///< false: HTTP/1.0, and no Host
   std::uint64_t content_length = 0;  ///< 0: the body's own
 };
 
@@ -111,7 +112,8 @@ inline std::shared_ptr<const RuleSet> rules_from(const std::string& yaml) {
 }
 
 inline std::string head_of(const Step& step, std::uint64_t length) {
-  std::string head = step.method + " " + step.path + " HTTP/1.1\r\nHost: gpu.example.org:8000\r\n";
+  std::string head = step.method + " " + step.path +
+                     (step.host ? " HTTP/1.1\r\nHost: gpu.example.org:8000\r\n" : " HTTP/1.0\r\n");
   if (!step.agent.empty()) {
     head += "User-Agent: " + step.agent + "\r\nAccept: */*\r\nConnection: keep-alive\r\n";
   }

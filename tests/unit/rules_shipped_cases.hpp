@@ -30,6 +30,11 @@ inline Step rpc(std::string method, int status = 200) {
   return post("/mcp", R"({"jsonrpc":"2.0","id":1,"method":")" + method + "\"}", status);
 }
 inline Step bare(std::string path) { return agent("", get(std::move(path))); }
+inline Step hostless(std::string path) {
+  Step s = bare(std::move(path));
+  s.host = false;
+  return s;
+}
 inline Step decoy(Step s) {
   s.decoy = true;
   return s;
