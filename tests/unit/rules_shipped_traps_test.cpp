@@ -226,6 +226,21 @@ TEST(HonestSession, TheOfficialCommandLineTool) {
   EXPECT_LT(honest_score(steps), 50);
 }
 
+// .NET's HttpClient sends no header that the program did not set.
+TEST(HonestSession, AProgramOnNetsHttpClientLooksAroundAndStarts) {
+  const auto bare = [](Step s) {
+    s.agent.clear();
+    return s;
+  };
+  Steps steps = {bare(get("/", 404)), bare(get("/v1/models", 401)), bare(get("/v1/models")),
+                 bare(chat("llama3", "Hello", 404))};
+  for (int i = 0; i < 5; ++i) steps.push_back(bare(chat("own", "Question " + n(i))));
+  steps.push_back(bare(get("/api/tags")));
+  steps.push_back(bare(get("/api/version", 404)));
+  for (std::size_t i = 0; i < steps.size(); ++i) steps[i].at = static_cast<double>(i);
+  EXPECT_LT(honest_score(steps), 100);
+}
+
 TEST(HonestSession, AnMcpClientLooksForItsAuthorisation) {
   EXPECT_LT(
       honest_score(
