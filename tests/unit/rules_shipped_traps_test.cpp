@@ -241,6 +241,40 @@ TEST(HonestSession, AProgramOnNetsHttpClientLooksAroundAndStarts) {
   EXPECT_LT(honest_score(steps), 100);
 }
 
+TEST(HonestSession, AnOfficialLibraryWithAWrongAddress) {
+  const auto sdk = [](Step s) { return with({"X-Stainless-Lang: python"}, std::move(s)); };
+  const auto asked = [&](const char* path) {
+    Step s = chat("own", "hi", 404);
+    s.path = path;
+    return sdk(s);
+  };
+  EXPECT_LT(
+      honest_score({asked("/chat/completions"), sdk(get("/models", 404)),
+                    asked("/v1/chat/completions/chat/completions"),
+                    asked("/api/v1/chat/completions"), sdk(chat("own", "hi")), get("/v1/models")}),
+      100);
+}
+
+TEST(HonestSession, AnOfficialLibraryAsksForAllThatItKnows) {
+  Steps steps = {chat("own", "hi")};
+  for (const char* path :
+       {"images/generations", "audio/speech", "moderations", "files", "assistants", "responses",
+        "completions", "batches", "vector_stores", "fine_tuning/jobs"}) {
+    steps.push_back(with({"X-Stainless-Lang: js"}, get(std::string("/v1/") + path, 404)));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestSession, AClientOfOllamaIsSentToAnotherServer) {
+  Steps steps;
+  for (const char* path : {"tags", "version", "ps", "show", "chat", "generate", "embed", "pull"}) {
+    Step s = get(std::string("/api/") + path, 404);
+    s.agent = "ollama-js/0.6.4 (x64 linux Node.js/v22.1.0)";
+    steps.push_back(s);
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
 TEST(HonestSession, AnMcpClientLooksForItsAuthorisation) {
   EXPECT_LT(
       honest_score(
