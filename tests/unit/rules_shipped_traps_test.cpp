@@ -289,6 +289,22 @@ TEST(HonestSession, AnMcpClientLooksForItsAuthorisation) {
       50);
 }
 
+// Twice, as a bridge that knows two transports does it.
+TEST(HonestSession, AnMcpBridgeFindsNeitherServerNorAuthorisation) {
+  Steps steps;
+  for (const std::string end : {"/mcp", "/sse"}) {
+    steps.push_back(get(end, 404));
+    for (const char* what : {"oauth-protected-resource", "oauth-authorization-server"}) {
+      steps.push_back(get(std::string("/.well-known/") + what + end, 404));
+      steps.push_back(get(std::string("/.well-known/") + what, 404));
+    }
+    steps.push_back(get("/.well-known/openid-configuration" + end, 404));
+    steps.push_back(get(end + "/.well-known/openid-configuration", 404));
+    steps.push_back(post(end, R"({"jsonrpc":"2.0","id":0,"method":"initialize"})", 404));
+  }
+  EXPECT_LT(honest_score(steps), 50);
+}
+
 TEST(HonestSession, PupilsAndResearchersQuoteAttacks) {
   EXPECT_LT(
       honest_score(
