@@ -275,6 +275,28 @@ TEST(HonestSession, AClientOfOllamaIsSentToAnotherServer) {
   EXPECT_LT(honest_score(steps), 100);
 }
 
+// HAProxy says "GET /v1/models HTTP/1.0" and nothing else.
+TEST(HonestSession, ALoadBalancerChecksItsServersWithoutAnyHeader) {
+  Steps steps;
+  for (int i = 0; i < 30; ++i) {
+    Step s = on(1 + i % 5, 8000, get("/v1/models"));
+    s.agent.clear();
+    s.host = false;
+    steps.push_back(at(i * 0.4, s));
+  }
+  EXPECT_LT(honest_score(steps), 50);
+}
+
+TEST(HonestSession, AMonitorSendsHeadToServersThatOnlyKnowGet) {
+  Steps steps;
+  for (int i = 0; i < 30; ++i) {
+    Step s = on(1, 8000 + i % 5, get("/v1/models", 405));
+    s.method = "HEAD";
+    steps.push_back(at(i * 0.4, s));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
 TEST(HonestSession, AnMcpClientLooksForItsAuthorisation) {
   EXPECT_LT(
       honest_score(
