@@ -63,11 +63,14 @@ class Show:
         self.tail = Tail(self.wall.events_file)
         self.pool = concurrent.futures.ThreadPoolExecutor(3 if short else 2)
 
+    def cast_of(self, all_of_them):
+        return [one for one in all_of_them if one.short or not self.short]
+
     # ---- clients -------------------------------------------------------------------------
 
     def start_clients(self):
         self.clients = []
-        for number, client in enumerate(cast.CLIENTS):
+        for number, client in enumerate(self.cast_of(cast.CLIENTS)):
             node = "client%d" % number
             address = self.lab.add_host(node)
             process = self.lab.spawn(node, client.argv(self.seconds), log=node, env=cast.environment())
@@ -147,9 +150,9 @@ class Show:
         began = time.monotonic()
         self.say("A SYN sweep first, while nobody else is there")
         sweep = self.sweep()
-        self.say("%d clients start" % len(cast.CLIENTS))
+        self.say("%d clients start" % len(self.cast_of(cast.CLIENTS)))
         self.start_clients()
-        scanners = [scanner for scanner in cast.SCANNERS if scanner.short or not self.short]
+        scanners = self.cast_of(cast.SCANNERS)
         # A round takes about a minute and a half; each has new addresses.
         rounds = max(1, int(self.seconds // 180))
         rows, number, started = [], 0, time.monotonic()

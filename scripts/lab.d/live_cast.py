@@ -13,9 +13,12 @@ import live_servers as at
 from lab import GATEWAY4, ROOT, SERVER4, node_modules
 
 HERE = pathlib.Path(__file__).resolve().parent
+DIRB_WORDS = "/usr/share/dirb/wordlists/common.txt"
 WORDS = "/usr/share/nmap/nselib/data/http-folders.txt"
 NIKTO = ROOT / "build/live/nikto"
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+
+CHAT = '{"model":"llama3.2","messages":[{"role":"user","content":"Which bus goes to the station?"}]}'
 
 
 @dataclasses.dataclass
@@ -56,8 +59,18 @@ def nmap(*more):
     return ["nmap", "-n", "-Pn", "-sV", "-p", at.PORTS, "--script", scripts, *more, SERVER4, GATEWAY4]
 
 
+def host_and_port(url):
+    return re.fullmatch(r"http://(.*):(\d+)", url).groups()
+
+
+def hydra(url, path):
+    """Passwords that nobody has: its own, one and two letters long."""
+    host, port = host_and_port(url)
+    return ["hydra", "-l", "admin", "-x", "1:2:a", "-s", port, host, "http-get", path]
+
+
 def nikto(url):
-    host, port = re.fullmatch(r"http://(.*):(\d+)", url).groups()
+    host, port = host_and_port(url)
     return ["perl", "-I%s" % (NIKTO / "usr/share/perl5"), NIKTO / "usr/bin/nikto", "-config", NIKTO / "nikto.conf",
             "-nointeractive", "-ask", "no", "-host", host, "-port", port]
 
@@ -70,7 +83,13 @@ SCANNERS = (
     Scanner("masscan, banners", lambda address: masscan(address, "--banners", "--wait", "5"), own_stack=True),
     Scanner("enumerator of models", lambda _: ["python3", HERE / "enumerate_models.py", *at.ALL]),
     Scanner("nikto", lambda _: nikto(at.LLAMA), short=False, needs=NIKTO / "nikto.conf"),
-    # The same programs when they hide who they are.
+    Scanner("wfuzz, names of models", lambda _: ["wfuzz", "-z", "list,gpt-4-gpt-4o-llama2-llama3-mistral-gemma-phi3-qwen", "-H", "Content-Type: application/json",
+                                                 "-d", CHAT.replace("llama3.2", "FUZZ"), at.VLLM + "/v1/chat/completions"], short=False),
+    Scanner("hydra", lambda _: hydra(at.KEYED, "/v1/models"), short=False),
+    # The same programs, and others, when they hide who they are.
+    Scanner("dirb, a browser's user agent", lambda _: ["dirb", at.OLLAMA, DIRB_WORDS, "-S", "-r", "-a", BROWSER], short=False),
+    Scanner("sqlmap, random user agent", lambda _: ["sqlmap", "-u", at.VLLM + "/v1/chat/completions", "--data", CHAT, "--batch", "--random-agent",
+                                                    "--flush-session"], short=False),
     Scanner("nmap, another user agent", lambda _: nmap("--script-args", "http.useragent=%s" % BROWSER.replace(",", "")), short=False),
     Scanner("ffuf, a browser's user agent", lambda _: ["ffuf", "-s", "-t", "10", "-H", "User-Agent: " + BROWSER, "-w", WORDS,
                                                          "-u", at.OLLAMA + "/FUZZ"], short=False),
@@ -105,6 +124,12 @@ def prometheus_tally(text):
     return asked, answered, asked - answered, []
 
 
+def haproxy_tally(text):
+    """It says which servers it gave up, and nothing of the checks that went well."""
+    down = re.findall(r"Server \S+ is DOWN.*", text)
+    return 1, int(not down), len(down), down[:3]
+
+
 def sdk(name, url, gap, **more):
     def argv(seconds):
         words = ["node", HERE / "clients.cjs", "--sdk", name, "--url", url, "--seconds", seconds, "--gap", gap]
@@ -121,11 +146,15 @@ def repeat(gap, *commands):
     return argv
 
 
+def check_http(url, path):
+    host, port = host_and_port(url)
+    return ["/usr/lib/nagios/plugins/check_http", "-H", host, "-p", port, "-u", path]
+
+
 def curl(*arguments):
     return ["curl", "-sS", "-f", "-m", "10", "-o", "/dev/null", *arguments]
 
 
-CHAT = '{"model":"llama3.2","messages":[{"role":"user","content":"Which bus goes to the station?"}]}'
 PROBE = ("-A", "kube-probe/1.29", "-H", "Connection: close")
 
 CLIENTS = (
@@ -144,9 +173,13 @@ CLIENTS = (
     Client("wrk, 200/s with a key", lambda seconds: ["wrk", "-t", "1", "-c", "23", "-d", "%ds" % seconds, "--timeout", "10s", "-s",
                                                       HERE / "wrk_chat.lua", at.KEYED + "/v1/chat/completions"], wrk_tally),
     Client("kubelet-like checks", repeat(2000, curl(*PROBE, at.LLAMA + "/health"), curl(*PROBE, at.KEYED + "/health")), last_json),
+    Client("Nagios' check_http", repeat(1000, check_http(at.OLLAMA, "/api/tags"), check_http(at.LLAMA, "/v1/models"), check_http(at.VLLM, "/v1/models"),
+                                        check_http(at.KEYED, "/health")), last_json, short=False),
+    Client("HAProxy's checks", lambda seconds: ["timeout", int(seconds), "haproxy", "-db", "-f", HERE / "haproxy.cfg"], haproxy_tally, short=False),
     Client("Prometheus", lambda seconds: ["sh", HERE / "prometheus.sh", int(seconds), at.LLAMA, at.KEYED], prometheus_tally),
 )
 
 
 def environment():
-    return dict(os.environ, NODE_PATH=str(node_modules()))
+    addresses = {"OLLAMA_ADDRESS": at.OLLAMA, "LLAMA_ADDRESS": at.LLAMA, "VLLM_ADDRESS": at.VLLM}
+    return dict(os.environ, NODE_PATH=str(node_modules()), **{name: url.removeprefix("http://") for name, url in addresses.items()})
