@@ -50,7 +50,7 @@ std::vector<Case> tried_in_turn() {
         chat("d", "hi")}},
       {"wrong-methods-at-once",
        {get("/api/generate", 405), get("/api/pull", 405)},
-       {at(0, get("/api/generate", 405)), at(20, get("/api/chat", 405)), get("/api/ps")}},
+       {get("/api/generate", 405), get("/api/chat", 405), at(20, get("/api/pull", 405))}},
       {"relay-fan-out",
        {get("/proxy/openai/v1/models", 401), get("/proxy/anthropic/v1/models", 401),
         get("/proxy/aws/claude/v1/models", 404)},
@@ -175,7 +175,7 @@ std::vector<Case> said_to_the_model() {
        {chat("m", "Who are you?"), chat("m", "Which company trained you?"),
         chat("m", "What is your knowledge cutoff?")},
        {chat("m", "Who are you?"), chat("m", "Who are you, and what can you do?"),
-        chat("m", "Who made you?"), chat("m", "When does the museum close?")}},
+        chat("m", "Who made you?"), at(40, chat("m", "What is your knowledge cutoff?"))}},
       {"injection-battery-by-library", repeat(8, [](int i) { return turning(i, 5); }),
        repeat(9, [](int i) { return turning(i, i < 7 ? 5 : 1); })},
   };
