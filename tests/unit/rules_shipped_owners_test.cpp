@@ -106,6 +106,16 @@ TEST(HonestOwner, ShowsFiveServicesOnOnePageAndOneLacksItsKey) {
   EXPECT_LT(honest_score(steps), 100);
 }
 
+TEST(HonestOwner, SendsAClientOfOneProductToAnother) {
+  EXPECT_LT(honest_score({get("/api/v1/info/version", 404), get("/api/extra/version", 404),
+                          get("/api/v1/model", 404), get("/v1/models"), get("/props"),
+                          at(20, chat("own", "hi"))}),
+            100);
+  EXPECT_LT(honest_score({get("/v2/health/live", 404), get("/v2/health/ready", 404),
+                          get("/v2/models/bge/ready", 404)}),
+            50);
+}
+
 TEST(HonestOwner, TestsTheContractOfAProxy) {
   EXPECT_LT(honest_score({get("/v1/chat/completions", 405), post("/v1/chat/completions", "{}", 400),
                           chat("no-such", "hi", 404), chat("own", "hi"), chat("own", "hi again")}),
