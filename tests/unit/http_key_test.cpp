@@ -48,6 +48,24 @@ TEST(Keys, LookUpsThatStandInTheirPlaceAreKept) {
   EXPECT_EQ(parse("X-Api-Key: ${OPENAI_API_KEY}\r\n").headers[0].value, "");
 }
 
+TEST(Keys, ThatNobodyFilledInAreOneKeyAndAWellKnownOne) {
+  const RequestHead first = parse("Authorization: Bearer ${OPENAI_API_KEY}\r\n");
+  for (const char* header :
+       {"Authorization: Bearer ${env:OPENAI_API_KEY}", "X-Api-Key: {{ api_key }}",
+        "Authorization: Bearer <your-key>", "api-key: %API_KEY%", "Authorization: Bearer $KEY1"}) {
+    const RequestHead head = parse(std::string{header} + "\r\n");
+    EXPECT_EQ(head.auth_hash, first.auth_hash) << header;
+    EXPECT_TRUE(head.well_known_key) << header;
+  }
+  for (const char* header :
+       {"Authorization: Bearer ${jndi:ldap://x/a}", "Authorization: Bearer sk-<a>", "X-Api-Key: $",
+        "Authorization: Bearer $ab/c"}) {
+    const RequestHead head = parse(std::string{header} + "\r\n");
+    EXPECT_NE(head.auth_hash, first.auth_hash) << header;
+    EXPECT_FALSE(head.well_known_key) << header;
+  }
+}
+
 TEST(Keys, KindSaysBearerOrOther) {
   EXPECT_EQ(parse("Host: x\r\n").auth, AuthKind::kNone);
   EXPECT_EQ(parse("Authorization: Bearer k\r\n").auth, AuthKind::kBearer);

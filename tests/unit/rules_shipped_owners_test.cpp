@@ -86,6 +86,42 @@ TEST(HonestOwner, LeavesAVariableUnfilledInAHeader) {
             50);
 }
 
+TEST(HonestOwner, TriesThreeUnfilledVariablesBeforeTheKey) {
+  Steps steps;
+  for (const char* bearer : {"${OPENAI_API_KEY}", "${env:OPENAI_API_KEY}", "{{ api_key }}"})
+    steps.push_back(at(30.0 * static_cast<double>(steps.size()), chat("own", "hi", 401, bearer)));
+  EXPECT_LT(honest_score(steps), 50);
+}
+
+TEST(HonestOwner, ShowsFiveServicesOnOnePageAndOneLacksItsKey) {
+  Steps steps;
+  for (int round = 0; round < 4; ++round) {
+    const double start = 30.0 * round;
+    steps.push_back(at(start, on(1, 11434, get("/api/ps"))));
+    steps.push_back(at(start + 0.1, on(1, 8188, get("/system_stats"))));
+    steps.push_back(at(start + 0.2, on(1, 4000, get("/v1/models", 401))));
+    steps.push_back(at(start + 0.3, on(1, 3000, get("/api/version"))));
+    steps.push_back(at(start + 0.4, on(1, 8000, get("/v1/models"))));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, SendsAClientOfOneProductToAnother) {
+  EXPECT_LT(honest_score({get("/api/v1/info/version", 404), get("/api/extra/version", 404),
+                          get("/api/v1/model", 404), get("/v1/models"), get("/props"),
+                          at(20, chat("own", "hi"))}),
+            100);
+  EXPECT_LT(honest_score({get("/v2/health/live", 404), get("/v2/health/ready", 404),
+                          get("/v2/models/bge/ready", 404)}),
+            50);
+}
+
+TEST(HonestOwner, TestsTheContractOfAProxy) {
+  EXPECT_LT(honest_score({get("/v1/chat/completions", 405), post("/v1/chat/completions", "{}", 400),
+                          chat("no-such", "hi", 404), chat("own", "hi"), chat("own", "hi again")}),
+            100);
+}
+
 TEST(HonestOwner, BringsUpAProxyWithTheKeyOfTheManual) {
   Steps steps;
   for (const char* path : {"/model/new", "/team/new", "/key/generate", "/user/new"})

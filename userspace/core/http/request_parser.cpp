@@ -266,8 +266,10 @@ class HeadBuilder {
     if (head_.auth == AuthKind::kBearer) return;
     if (head_.auth == kind) return;
     head_.auth = kind;
-    head_.auth_hash = key_hash(key, secret_);
-    head_.well_known_key = is_well_known_key(key);
+    // However a client writes the variable that nobody filled in: it is no guess at keys.
+    const bool unfilled = is_unfilled_variable(key);
+    head_.auth_hash = key_hash(unfilled ? "${}" : key, secret_);
+    head_.well_known_key = unfilled || is_well_known_key(key);
   }
 
   void finish() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/http/text.hpp"
 
@@ -68,7 +69,31 @@ bool in(const List& list, std::string_view key) {
                      [&](std::string_view known) { return equals_lower(key, known); });
 }
 
+/// What a variable is named with: "env:OPENAI_API_KEY", " api_key ", "your-key".
+bool is_name(std::string_view text) {
+  constexpr std::string_view kBeside = "_-:. ";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    const char low = ascii_lower(c);
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || kBeside.find(c) != kBeside.npos;
+  });
+}
+
 }  // namespace
+
+bool is_unfilled_variable(std::string_view key) {
+  if (key.size() < 4 || key.size() > 64) return false;
+  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"${", "}"},
+                                    {"{{", "}}"},
+                                    {"<", ">"},
+                                    {"%", "%"},
+                                    {"$", ""}}) {
+    if (key.starts_with(open) && key.ends_with(close) && key.size() > open.size() + close.size() &&
+        is_name(key.substr(open.size(), key.size() - open.size() - close.size()))) {
+      return true;
+    }
+  }
+  return false;
+}
 
 bool is_well_known_key(std::string_view key) {
   if (key.empty() || key.size() > 64) return false;

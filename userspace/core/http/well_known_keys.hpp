@@ -10,4 +10,8 @@ namespace probewall {
 /// products are set up with by those who copy their first page (`sk-1234`). Compared without case.
 bool is_well_known_key(std::string_view key);
 
+/// Whether `key` is the place of a key that nobody filled in: `${OPENAI_API_KEY}`, `{{ api_key }}`,
+/// `<your-key>`, `%API_KEY%`, `$API_KEY`. All of these are one and the same non-key.
+bool is_unfilled_variable(std::string_view key);
+
 }  // namespace probewall
