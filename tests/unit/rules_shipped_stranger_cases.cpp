@@ -103,6 +103,12 @@ std::vector<Case> things_to_be_run() {
        {post(
            "/v1/completions",
            R"({"model":"m","prompt_embeds":"UEsDBAAACAgAAAAAAAAAAAAAAAAAAAAAAAAQABIAYXJjaGl2ZS9k"})")}},
+      {"lists-below-prefixes",
+       {get("/v1/models", 404), get("/api/v1/models", 404), get("/openai/v1/models", 404),
+        get("/llm/v1/models", 404), get("/ai/v1/models", 404)},
+       {get("/v1/models", 404), get("/v1/v1/models", 404), get("/api/v1/models", 404),
+        get("/openai/v1/models", 404), get("/openai/v1/models", 404), get("/llm/v1/models"),
+        at(3600, get("/ai/v1/models", 404))}},
       {"installed-from-address",
        {post("/api/v2/models/install?source=http%3A%2F%2F203.0.113.9%3A8080%2Fx.ckpt", "{}", 201),
         post("/models?url=http://203.0.113.9/x.mar&initial_workers=1", "", 404)},
