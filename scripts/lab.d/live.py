@@ -5,6 +5,7 @@ Every scanner must be blocked, no client may be; a bare SYN sweep is counted, an
 import collections
 import concurrent.futures
 import json
+import os
 import subprocess
 import sys
 import time
@@ -122,7 +123,8 @@ class Show:
         if scanner.needs is not None and not scanner.needs.exists():
             return {"name": scanner.name, "source": None, "ok": False, "note": "not installed: run scripts/setup --live"}
         address = self.lab.add_host(node)
-        process = self.lab.spawn(node, scanner.argv(address), log=node)
+        # Some leave files where they are called, or at home.
+        process = self.lab.spawn(node, scanner.argv(address), log=node, cwd=self.lab.dir, env=dict(os.environ, HOME=str(self.lab.dir)))
         source = cast.own_stack_address(address) if scanner.own_stack else address
         began = time.monotonic()
         while process.poll() is None and time.monotonic() < began + scanner.seconds and not self.wall.blocked(source):
