@@ -70,6 +70,9 @@ TEST(BodyFields, AreTheSameWhenFoundInPassing) {
         std::string{
             R"({"messages":[{"role":"user","content":"a\nb","tool_calls":[{"x":{"y":1}}]}]})"},
         std::string{R"({"tool_calls":"text","function_call":{"a":"b"},"c":[[1],["d"]]})"},
+        std::string{R"({"messages":[{"content":[{"type":"tool_use","input":{"command":"id"}}]}]})"},
+        std::string{R"({"a":{"b":{"c":{"d":{"input":[{"x":1},["y"]]},"input":{"z":2}}}}})"},
+        std::string{R"({"parts":[{"functionCall":{"args":{"path":"p"}}}],"input":{"q":3}})"},
         std::string{R"([1,"two",{"three":[{"four":4},5]},6])"}, many + "1]}",
         R"({"long":")" + std::string(700, 'x') + R"(","role":"r","b":"\u00e9"})"}) {
     const auto known = known_fields_of(body, true);
@@ -99,6 +102,16 @@ TEST(BodyFields, WhatAModelCalledEarlierIsLeftOut) {
       R"("url":"a"}],"path":"b"})");
   ASSERT_EQ(f.size(), 2u);
   EXPECT_EQ(f[0].value, "a");
+  EXPECT_EQ(f[1].value, "b");
+}
+
+TEST(BodyFields, CallsInOtherMakersHistoriesAreLeftOutToo) {
+  const auto f =
+      fields_of(R"({"messages":[{"content":[{"type":"tool_use","input":{"command":"id","n":1}}]}],)"
+                R"("contents":[{"parts":[{"functionCall":{"args":{"path":"/etc/passwd"}}}]}],)"
+                R"("input":{"path":"b"}})");
+  ASSERT_EQ(f.size(), 2u);
+  EXPECT_EQ(f[0].value, "tool_use");
   EXPECT_EQ(f[1].value, "b");
 }
 

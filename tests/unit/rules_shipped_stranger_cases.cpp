@@ -69,7 +69,7 @@ std::vector<Case> tried_in_turn() {
        {cut(get("/v1/models", 0)), get("/v1/models")}},
       {"breaking-questions",
        {prescribed("guided_regex", "a", 500), prescribed("guided_grammar", "b", 500),
-        prescribed("guided_json", "{", 500)},
+        prescribed("grammar", "root ::=", 500)},
        {prescribed("guided_regex", "a", 500), prescribed("guided_regex", "a", 500),
         chat("m", "b", 500), chat("m", "c", 500), chat("m", "d", 500)}},
       {"browser-wants-anything",

@@ -85,6 +85,7 @@ constexpr Entry kEntries[] = {
     {"config_url", FieldName::kPath},
     {"tool_calls", FieldName::kCallHistory},
     {"function_call", FieldName::kCallHistory},
+    {"functioncall", FieldName::kCallHistory},
 };
 
 constexpr std::size_t kSlots = 256;

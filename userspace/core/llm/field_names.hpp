@@ -2,6 +2,7 @@
 // The JSON names that mean something to us.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -38,5 +39,13 @@ enum class FieldName : std::uint8_t {
 
 /// Compares without case.
 FieldName field_name(std::string_view key);
+
+/// Whether what opens under `key`, inside `depth` other objects and arrays, holds such calls: also
+/// the "input" object of a block in a message (Anthropic's "tool_use"), which no request has nearer
+/// to its root.
+constexpr bool is_call_history(FieldName key, bool array, std::size_t depth) {
+  constexpr std::size_t kBlock = 5;  // root, messages, message, content, block
+  return key == FieldName::kCallHistory || (key == FieldName::kInput && !array && depth >= kBlock);
+}
 
 }  // namespace probewall

@@ -35,7 +35,7 @@ class LlmFieldsReader::State {
     FieldPlace place = FieldPlace::kOther;
     bool array = false;
     FieldName key = FieldName::kOther;  ///< the object's running key
-    bool history = false;               ///< inside a kCallHistory
+    bool history = false;               ///< inside calls that a model made earlier
     std::uint16_t name_size = 0;
     std::uint32_t name = 0;  ///< where the running key stands; in an array, the array's
   };
@@ -132,7 +132,7 @@ bool LlmFieldsReader::State::open(bool array) {
   }
   Frame frame{place, array};
   if (depth_ > 0) {
-    frame.history = top().history || top().key == FieldName::kCallHistory;
+    frame.history = top().history || is_call_history(top().key, array, depth_);
     frame.name = top().name;
     frame.name_size = top().name_size;
   }

@@ -92,6 +92,7 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
   std::string scratch;
   std::string_view name;                            // of the value to come
   std::array<std::string_view, kMaxNesting> outer;  // names of the enclosing arrays and objects
+  std::uint64_t arrays = 0;                         // bit n: what encloses level n is an array
   std::size_t depth = 0;
   std::size_t history = 0;  // depth of the enclosing history, 0 outside
   bool prose = false;
@@ -121,8 +122,12 @@ void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {
       }
     } else if (c == '{' || c == '[') {
       if (depth == kMaxNesting) return;
+      const bool keyed = depth > 0 && (arrays >> (depth - 1) & 1) == 0;
+      const bool calls =
+          history == 0 && keyed && is_call_history(field_name(name), c == '[', depth);
+      arrays = (arrays & ~(1ull << depth)) | std::uint64_t{c == '['} << depth;
       outer[depth++] = name;
-      if (history == 0 && field_name(name) == FieldName::kCallHistory) history = depth;
+      if (calls) history = depth;
       ++at;
     } else if (c == '}' || c == ']') {
       if (depth > 0) {

@@ -63,7 +63,7 @@ bool is_prose(std::string_view name);
 
 /// Appends the scalars of `body` in order; strings in arrays carry the name of the array. A cut
 /// last string is given as far as it goes. Anything that is not JSON yields what looks like it.
-/// What stands in "tool_calls" and "function_call", a model's earlier calls, is left out.
+/// What stands in "tool_calls" and its like, a model's earlier calls (is_call_history), is left out.
 /// Without `keep_prose`, prose is passed over: its values are empty. Linear in body.size(); stops
 /// when `out` is full.
 void read_body_fields(std::string_view body, FieldList& out, bool keep_prose = true);
