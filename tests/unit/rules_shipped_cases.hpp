@@ -30,6 +30,12 @@ inline Step rpc(std::string method, int status = 200) {
   return post("/mcp", R"({"jsonrpc":"2.0","id":1,"method":")" + method + "\"}", status);
 }
 inline Step bare(std::string path) { return agent("", get(std::move(path))); }
+/// A prompt under a system prompt.
+inline Step told(std::string system, std::string prompt) {
+  return post("/v1/chat/completions", R"({"model":"m","messages":[{"role":"system","content":")" +
+                                          system + R"("},{"role":"user","content":")" + prompt +
+                                          R"("}]})");
+}
 inline Step hostless(std::string path) {
   Step s = bare(std::move(path));
   s.host = false;

@@ -28,12 +28,6 @@ Steps after_two_erased(Step last) { return {erase("a"), erase("b"), std::move(la
 
 Step start_page(int port) { return on(1, port, agent(kChrome, get("/"))); }
 
-Step told(std::string system, std::string prompt) {
-  return post("/v1/chat/completions", R"({"model":"m","messages":[{"role":"system","content":")" +
-                                          system + R"("},{"role":"user","content":")" + prompt +
-                                          R"("}]})");
-}
-
 Step book(int status) { return sized(400'000, chat("m", "lorem lorem", status)); }
 
 }  // namespace

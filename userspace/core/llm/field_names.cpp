@@ -86,6 +86,9 @@ constexpr Entry kEntries[] = {
     {"tool_calls", FieldName::kCallHistory},
     {"function_call", FieldName::kCallHistory},
     {"functioncall", FieldName::kCallHistory},
+    {"functionresponse", FieldName::kCallHistory},
+    {"tooluse", FieldName::kCallHistory},
+    {"toolresult", FieldName::kCallHistory},
 };
 
 constexpr std::size_t kSlots = 256;

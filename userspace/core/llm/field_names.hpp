@@ -33,7 +33,8 @@ enum class FieldName : std::uint8_t {
   kQuery,
   kUrl,   ///< a value that is an URL when it means anything
   kPath,  ///< a value that may be an URL or a file
-  /// Calls that a model made earlier, in the history a client sends along: not the client's words.
+  /// Calls that a model made earlier and what tools said to them, in the history that a client
+  /// sends along: not the client's words.
   kCallHistory,
 };
 
