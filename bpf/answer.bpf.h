@@ -16,7 +16,7 @@ PW_LOCAL int pw_take_synack(struct pw_run *run, const union pw_flow_words *id) {
   if (!slot) return 0;
   const __u64 tag = (__u64)pw_synack_tag(hash) << 32;
   PW_WRITE_ONCE(slot->server_isn1, tag | (__u32)(run->pkt.seq + 1));
-  PW_WRITE_ONCE(slot->client_isn1, tag | run->pkt.ack);
+  PW_WRITE_ONCE(slot->client_isn1, PW_SYNACK_CLIENT(pw_synack_tag(hash), 0, run->pkt.ack));
   pw_count_event(run->row, PW_EVENT_SYNACK_STORED, 1);
 
   struct pw_flow *flow = bpf_map_lookup_elem(&pw_flows, &id->key);
@@ -27,6 +27,24 @@ PW_LOCAL int pw_take_synack(struct pw_run *run, const union pw_flow_words *id) {
   flow->response_left = 0;
   flow->acked_count = PW_READ_ONCE(flow->pending_count);
   PW_WRITE_ONCE(flow->out_flags, PW_FLOW_ACK_SEEN);
+  return 0;
+}
+
+/* The server speaks before its client has, as far as is known: remember up to where, as the
+ * client's first payload will acknowledge it. Also bytes of a flow that was evicted; they harm
+ * nothing. */
+PW_LOCAL int pw_take_first_words(struct pw_run *run, const union pw_flow_words *id) {
+  const __u64 hash = pw_flow_hash(id, run->cfg->hash_seed);
+  const __u32 tag = pw_synack_tag(hash);
+  struct pw_synack_slot *slot = pw_synack_slot_of(hash);
+  if (!slot) return 0;
+  const __u64 server = PW_READ_ONCE(slot->server_isn1);
+  const __u64 client = PW_READ_ONCE(slot->client_isn1);
+  if (server >> 32 != tag || client >> 48 != tag >> 16) return 0;
+  const __u32 begin = run->pkt.seq - (__u32)server;
+  const __u32 end = begin + run->pkt.payload_len;
+  if (begin > PW_SPOKEN_MAX || end > PW_SPOKEN_MAX || end <= PW_SYNACK_SPOKEN(client)) return 0;
+  PW_WRITE_ONCE(slot->client_isn1, PW_SYNACK_CLIENT(tag, end, (__u32)client));
   return 0;
 }
 

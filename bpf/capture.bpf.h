@@ -10,6 +10,7 @@
 #include "proof.bpf.h"
 #include "rate.bpf.h"
 #include "record.bpf.h"
+#include "seek.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -119,6 +120,9 @@ PW_LOCAL int pw_emit_close(pw_ctx *ctx, struct pw_run *run, const union pw_flow_
   return pw_emit(ctx, 0, 0);
 }
 
+/* Of a segment longer than a budget, so many bytes before a request line's end are kept. */
+#define PW_LINE_MAX 1024u
+
 /* What is to be sent of one segment. */
 struct pw_piece {
   __u32 seq;
@@ -135,7 +139,6 @@ PW_LOCAL int pw_emit_piece(pw_ctx *ctx, struct pw_run *run, const union pw_flow_
   scratch->record.seq = piece->seq;
   scratch->record.payload_len = piece->len;
   scratch->record.flags |= piece->flags;
-  if (run->pkt.tcp_flags & PW_TCP_FIN) scratch->record.flags |= PW_RECORD_FIN;
   return pw_emit(ctx, piece->off, piece->cap);
 }
 
@@ -146,6 +149,7 @@ PW_INLINE bool pw_cut_skipped(struct pw_run *run, struct pw_skip_order order,
   piece->seq = run->pkt.seq + skipped;
   piece->off = run->pkt.payload_off + skipped;
   piece->len = run->pkt.payload_len - skipped;
+  if (run->pkt.tcp_flags & PW_TCP_FIN) piece->flags |= PW_RECORD_FIN;
   if (skipped) pw_count_event(run->row, PW_EVENT_SKIPPED_BYTES, skipped);
   if (piece->len) return true;
   pw_count_event(run->row, PW_EVENT_SKIPPED_PACKETS, 1);
@@ -175,6 +179,20 @@ PW_INLINE void pw_advance(const struct pw_run *run, struct pw_flow *flow) {
   if (pw_seq_distance(flow->next_seq, end) > 0) flow->next_seq = end;
 }
 
+/* Requests begin at a segment's start, but for those that were sent in one go with what stands
+ * before them. Where that is more than the budget, user space has no time to say where the body
+ * ends, so what is left out behind `cap` bytes is searched. Offset in the `len` bytes at `off` from
+ * where on a budget of its own is due, or `len`. */
+PW_INLINE __u32 pw_hidden_at(pw_ctx *ctx, __u32 off, __u32 cap, __u32 len) {
+  if (cap >= len) return len;
+  const __u32 from = cap > PW_SEEK_MARK ? cap - PW_SEEK_MARK : 0;
+  const int found = pw_seek_request(ctx, off + from, len - from);
+  if (found < 0) return len;
+  const __u32 at = from + found;
+  const __u32 begin = at > PW_LINE_MAX ? at - PW_LINE_MAX : 0;
+  return begin < cap ? cap : begin;
+}
+
 /* A proven segment of a known flow. */
 PW_LOCAL bool pw_take_proven(pw_ctx *ctx, struct pw_run *run, const union pw_flow_words *id,
                              struct pw_flow *flow, bool repeat) {
@@ -198,18 +216,42 @@ PW_LOCAL bool pw_take_proven(pw_ctx *ctx, struct pw_run *run, const union pw_flo
   const __u32 room = budget > spent ? budget - spent : 0;
   piece.cap = pw_min(piece.len, room);
   if (grant && (flow->in_flags & PW_FLOW_BUDGET_SPENT)) piece.flags |= PW_RECORD_RESYNC;
+  const __u32 len = piece.len;
+  const __u32 begin = repeat ? len : pw_hidden_at(ctx, piece.off, piece.cap, len);
+  const __u32 hidden = pw_min(len - begin, budget);
 
-  const __u32 wanted = piece.cap;
-  if (pw_rate_limited(run, &piece, line || opening)) return true;
+  const __u32 kept = piece.cap;
+  piece.cap += hidden;
+  if (pw_rate_limited(run, &piece, line || opening || hidden)) return true;
+  const bool may_keep = piece.cap; /* not over the capture budget */
   if (start == PW_START_HTTP2) flow->in_flags |= PW_FLOW_HTTP2;
   if (grant) {
     pw_grant_budget(flow, piece.seq);
     flow->in_flags &= ~PW_FLOW_BUDGET_SPENT;
   }
-  if (wanted < piece.len) pw_count_event(run->row, PW_EVENT_OVER_BUDGET_BYTES, piece.len - wanted);
-  const bool sent = piece.cap && pw_emit_piece(ctx, run, id, flow, &piece) == 0;
+  if (kept + hidden < len)
+    pw_count_event(run->row, PW_EVENT_OVER_BUDGET_BYTES, len - kept - hidden);
+  if (may_keep) piece.cap = kept;
+  if (hidden) {
+    piece.flags &= ~PW_RECORD_FIN;
+    piece.len = begin;
+  }
+  bool sent = piece.cap && pw_emit_piece(ctx, run, id, flow, &piece) == 0;
   if (sent) flow->captured += piece.cap;
-  if (!sent || piece.cap < piece.len) flow->in_flags |= PW_FLOW_BUDGET_SPENT;
+  bool whole = piece.cap == piece.len && (sent || !piece.len);
+  if (hidden && may_keep) {
+    piece.seq += begin;
+    piece.off += begin;
+    piece.len = len - begin;
+    piece.cap = hidden;
+    piece.flags = PW_RECORD_PROVEN;
+    if (run->pkt.tcp_flags & PW_TCP_FIN) piece.flags |= PW_RECORD_FIN;
+    pw_grant_budget(flow, piece.seq);
+    sent = pw_emit_piece(ctx, run, id, flow, &piece) == 0;
+    if (sent) flow->captured = hidden;
+    whole = whole && sent && hidden == piece.len;
+  }
+  if (!whole) flow->in_flags |= PW_FLOW_BUDGET_SPENT;
   if (!sent && (run->pkt.tcp_flags & PW_TCP_FIN))
     PW_DO(pw_emit_close(ctx, run, id, flow, PW_RECORD_FIN | PW_RECORD_PROVEN));
   pw_advance(run, flow);
@@ -248,7 +290,7 @@ PW_LOCAL int pw_take_unproven(pw_ctx *ctx, struct pw_run *run, const union pw_fl
     return 0;
   }
   if (!flow && proof->kind == PW_PROOF_NONE) flow = pw_create_flow(run, id, proof, NULL);
-  if (proof->kind != PW_PROOF_NONE) piece.flags = PW_RECORD_PROVEN;
+  if (proof->kind != PW_PROOF_NONE) piece.flags |= PW_RECORD_PROVEN;
   piece.cap = pw_min(piece.len, pw_request_budget(run));
   if (piece.cap < piece.len)
     pw_count_event(run->row, PW_EVENT_OVER_BUDGET_BYTES, piece.len - piece.cap);

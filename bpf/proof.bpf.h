@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Step "proof": do these payload bytes come from the address they claim? (DESIGN 2.1)
  *
- * Rule 1  first payload: ack == server_isn+1 and seq == client_isn+1 of the remembered SYN-ACK.
+ * Rule 1  first payload: seq == client_isn+1 of the remembered SYN-ACK, and ack == server_isn+1 or
+ *         past it by no more than the server has sent since.
  * Rule 2  seq == next_seq of a flow that is proven.
  * Else    the bytes wait: tc egress reports the server's ACK when it advances, user space decides.
  * next_seq follows a validly advanced server ACK, so that a flow comes back to rule 2 after loss.
@@ -22,10 +23,10 @@ struct pw_proof {
   __u32 server_isn1; /* these two with `anchored` */
   __u32 client_isn1;
   __u8 anchored; /* the slot belongs to this flow, and the packet lies ahead of both ISNs */
-  __u8 fresh;    /* ... and the client has seen nothing of the server but that SYN-ACK */
+  __u8 fresh;    /* ... and it acknowledges that SYN-ACK, or what the server has sent since */
   __u8 first;    /* ... and rule 1 holds */
   __u8 kind;     /* enum pw_proof_kind */
-  __u8 pad[4];
+  __u32 spoken;  /* with `anchored`: bytes that the server has sent since */
 };
 
 /* The acknowledgment is read before the flags, as tc egress clears the flags before it sets a new
@@ -43,23 +44,35 @@ PW_INLINE void pw_follow_server_ack(struct pw_flow *flow) {
   }
 }
 
-/* Reads the SYN-ACK slot. Torn or foreign slots do not match either tag. */
+/* Bytes that the server has sent since its SYN-ACK: where no flow is known the slot says so, else
+ * the flow. Both are numbers of the server's own packets, and it sends none before the client has
+ * proven itself to it, so a forger gains nothing by them. */
+PW_INLINE __u32 pw_spoken(__u64 client, __u32 server_isn1, const struct pw_flow *flow) {
+  const __u32 spoken = PW_SYNACK_SPOKEN(client);
+  if (!flow) return spoken;
+  const __u32 by_flow = PW_READ_ONCE(flow->server_seq) - server_isn1;
+  return by_flow <= PW_SPOKEN_MAX && by_flow > spoken ? by_flow : spoken;
+}
+
+/* Reads the SYN-ACK slot. Torn or foreign slots do not match either tag. `flow` may be NULL. */
 PW_LOCAL int pw_read_synack(const struct pw_run *run, const union pw_flow_words *id,
-                            struct pw_proof *proof) {
+                            const struct pw_flow *flow, struct pw_proof *proof) {
   proof->hash = pw_flow_hash(id, run->cfg->hash_seed);
   const struct pw_synack_slot *slot = pw_synack_slot_of(proof->hash);
   if (!slot) return 0;
   const __u64 server = PW_READ_ONCE(slot->server_isn1);
   const __u64 client = PW_READ_ONCE(slot->client_isn1);
   const __u32 tag = pw_synack_tag(proof->hash);
-  if (server >> 32 != tag || client >> 32 != tag) return 0;
+  if (server >> 32 != tag || client >> 48 != tag >> 16) return 0;
   proof->server_isn1 = (__u32)server;
   proof->client_isn1 = (__u32)client;
   if (run->pkt.ack - proof->server_isn1 >= PW_ANCHOR_WINDOW ||
       run->pkt.seq - proof->client_isn1 >= PW_ANCHOR_WINDOW)
     return 0;
   proof->anchored = 1;
-  proof->fresh = run->pkt.ack == proof->server_isn1 && (run->pkt.tcp_flags & PW_TCP_ACK);
+  proof->spoken = pw_spoken(client, proof->server_isn1, flow);
+  proof->fresh =
+      run->pkt.ack - proof->server_isn1 <= proof->spoken && (run->pkt.tcp_flags & PW_TCP_ACK);
   proof->first = proof->fresh && run->pkt.seq == proof->client_isn1;
   return 0;
 }
@@ -96,11 +109,11 @@ PW_LOCAL struct pw_flow *pw_create_flow(struct pw_run *run, const union pw_flow_
     flow.in_flags |= PW_FLOW_ANCHORED;
   }
   if (proof->first) flow.in_flags |= PW_FLOW_PROVEN;
-  /* The SYN-ACK acknowledged client_isn+1. Only a packet that acknowledges exactly that SYN-ACK
-   * shows that the slot is of this connection and not of an earlier one. */
+  /* The SYN-ACK acknowledged client_isn+1. Only a packet that acknowledges that SYN-ACK, or what
+   * followed it, shows that the slot is of this connection and not of an earlier one. */
   if (proof->fresh) {
     flow.server_ack = proof->client_isn1;
-    flow.server_seq = proof->server_isn1;
+    flow.server_seq = proof->server_isn1 + proof->spoken;
     flow.out_flags = PW_FLOW_ACK_SEEN;
   }
   if (old) pw_keep_waiting(&flow, old);
@@ -129,7 +142,7 @@ PW_LOCAL struct pw_flow *pw_prove(struct pw_run *run, const union pw_flow_words 
       return flow;
     }
   }
-  PW_DO(pw_read_synack(run, id, proof));
+  PW_DO(pw_read_synack(run, id, flow, proof));
   if (!proof->first) return flow;
   const __u16 known = PW_FLOW_PROVEN | PW_FLOW_ANCHORED;
   if (flow && (flow->in_flags & known) == known && flow->client_isn1 == proof->client_isn1) {

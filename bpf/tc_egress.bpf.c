@@ -26,6 +26,9 @@ int pw_tc_out(struct __sk_buff *skb) {
     return TC_ACT_UNSPEC;
   }
   struct pw_flow *flow = bpf_map_lookup_elem(&pw_flows, &id.key);
-  if (flow) PW_DO(pw_take_answer(skb, &run, &id, flow));
+  if (flow)
+    PW_DO(pw_take_answer(skb, &run, &id, flow));
+  else if (run.pkt.payload_len && !(flags & PW_TCP_RST))
+    PW_DO(pw_take_first_words(&run, &id));
   return TC_ACT_UNSPEC;
 }

@@ -123,6 +123,23 @@ TEST_P(Capture, RequestLineAfterUncapturedBytesResyncs) {
   EXPECT_FALSE(send(450, request(100))[0].head.flags & PW_RECORD_RESYNC);
 }
 
+TEST_P(Capture, RequestSentInOneGoWithMoreThanTheBudgetIsSeen) {
+  for (const std::size_t body : {1000u, 8400u, 30000u, 60000u}) {
+    client.client_port++;
+    lab->xdp(client.syn());
+    lab->tc_out(client.syn_ack());
+    lab->records();
+    const std::string first = "POST /x HTTP/1.1\r\nContent-Length: " + std::to_string(body) +
+                              "\r\n\r\n" + std::string(body, 'b');
+    const std::string all = first + request(200);
+    for (std::size_t at = 0; at < all.size(); at += 1448)
+      lab->xdp(client.send(static_cast<std::uint32_t>(at), all.substr(at, 1448)));
+    const auto records = lab->records();
+    ASSERT_FALSE(records.empty());
+    EXPECT_NE(records.back().bytes.find(request(200).substr(0, 60)), std::string::npos) << body;
+  }
+}
+
 TEST_P(Capture, KeptAliveRequestsGetABudgetEach) {
   lab->set([](pw_settings& s) { s.request_budget = 250; });
   for (std::uint32_t i = 0; i < 20; ++i) {

@@ -56,6 +56,47 @@ TEST_P(Proof, FirstPayloadAfterTheHandshakeIsProvenAndAnchored) {
   EXPECT_EQ(lab->event(PW_EVENT_UNPROVEN), 0u);
 }
 
+TEST_P(Proof, FirstPayloadMayAcknowledgeWhatTheServerSaidFirst) {
+  handshake();
+  lab->tc_out(victim.answer(0, 0, std::string(27, 's')));
+  lab->tc_out(victim.answer(27, 0, std::string(13, 's')));
+  EXPECT_EQ(lab->flow_count(), 0u) << "a server's words make no flow entry";
+  EXPECT_TRUE(proven(victim.send(0, request(100), 40)));
+  EXPECT_TRUE(proven(victim.send(100, "abc", 40)));
+  EXPECT_EQ(lab->event(PW_EVENT_UNPROVEN), 0u);
+}
+
+TEST_P(Proof, FirstPayloadThatAcknowledgesMoreThanTheServerSaidWaits) {
+  handshake();
+  EXPECT_FALSE(proven(victim.send(0, request(100), 1)));
+  victim.client_port = 40001;
+  handshake();
+  lab->tc_out(victim.answer(0, 0, std::string(27, 's')));
+  EXPECT_FALSE(proven(victim.send(0, request(100), 28)));
+}
+
+TEST_P(Proof, ServersWordsOfAnotherConnectionCountForNothing) {
+  handshake();
+  Conversation other = victim;
+  other.client_port = 40001;
+  lab->xdp(other.syn());
+  lab->tc_out(other.syn_ack());
+  lab->tc_out(other.answer(0, 0, std::string(27, 's')));
+  EXPECT_FALSE(proven(victim.send(0, request(100), 27)));
+  EXPECT_TRUE(proven(other.send(0, request(100), 27)));
+}
+
+TEST_P(Proof, FirstWordsOfAServerAreFollowedOnPortsThatWereInUse) {
+  handshake();
+  ASSERT_TRUE(proven(victim.send(0, request(100))));
+  victim.client_isn += 5'000'000;
+  victim.server_isn += 7'000'000;
+  handshake();
+  lab->tc_out(victim.answer(0, 0, std::string(27, 's')));
+  lab->records();
+  EXPECT_TRUE(proven(victim.send(0, request(100), 27)));
+}
+
 TEST_P(Proof, NextExpectedBytesAreProven) {
   handshake();
   ASSERT_TRUE(proven(victim.send(0, request(100))));

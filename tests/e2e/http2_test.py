@@ -4,6 +4,7 @@
     http2_test.py native|generic"""
 import json
 import sys
+import textwrap
 
 from e2e import LabCase, main, wait_until
 from lab import GATEWAY4, SCANNER4, run
@@ -12,6 +13,7 @@ from probewall import BIN
 
 XDP_MODE = sys.argv.pop(1)
 PORT = 8080
+SERVER_FIRST = 8001
 URL = "http://%s:%d" % (GATEWAY4, PORT)
 JSON = ["-H", "Content-Type: application/json", "-H", "Authorization: Bearer sk-lab-4f1c9a7e52"]
 # Asks one after the other on one connection and prints the statuses.
@@ -25,6 +27,30 @@ const ask = ([path, body]) => new Promise((done) => {
 });
 (async () => { for (const r of JSON.parse(requests)) await ask(r); session.close(); })();
 """
+# Says its SETTINGS as soon as a client has connected, as Node's servers do (and those of gRPC).
+NODE_SERVER = """
+const server = require('http2').createServer();
+server.on('stream', (stream) => { stream.respond({':status': 200, 'content-type': 'application/json'}); stream.end('{}'); });
+server.listen(%d, '0.0.0.0');
+"""
+# Asks for each path over a connection of its own, and does not begin before the server has spoken.
+PATIENT_CLIENT = textwrap.dedent("""
+    import socket, sys
+    host, port, *paths = sys.argv[1:]
+    def text(name, value):
+        return bytes([name, len(value)]) + value.encode()
+    def frame(kind, flags, stream, payload=b""):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    for path in paths:
+        with socket.create_connection((host, int(port)), 10) as link:
+            said = b""
+            while len(said) < 9:
+                said += link.recv(4096)
+            head = b"\\x82\\x86" + text(0x04, path) + text(0x01, host)
+            link.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + frame(4, 0, 0) + frame(1, 5, 1, head))
+            while b"{}" not in said:
+                said += link.recv(4096)
+    """)
 
 
 def over_http2(url):
@@ -99,6 +125,20 @@ class Http2(LabCase):
         decision = wall.wait_event("decision", source=SCANNER4 + "/32")[0]
         self.assertEqual(decision["action"], "block")
         self.assertLess(answered, 10)
+
+    def test_server_may_speak_first(self):
+        self.lab.spawn("gateway", ["node", "-e", NODE_SERVER % SERVER_FIRST], log="node")
+        wait_until(lambda: self.lab.accepts("gateway", "127.0.0.1", SERVER_FIRST), "the server that speaks first listens")
+        wall = self.wall(xdp__mode=XDP_MODE, mode="observe")
+        paths = ["/patient/%d" % n for n in range(5)]
+        self.lab.run("client", ["python3", "-c", PATIENT_CLIENT, GATEWAY4, SERVER_FIRST, *paths])
+        hasty = ["/hasty/%d" % n for n in range(5)]
+        for path in hasty:
+            self.lab.run("client", ["node", "-e", NODE_CLIENT, "http://%s:%d" % (GATEWAY4, SERVER_FIRST), json.dumps([[path, None]])])
+        wall.wait_event("response", count=len(paths + hasty))
+        answers = {e["request"]: e["status"] for e in wall.events() if e["type"] == "response"}
+        seen = sorted((e["path"], e["proven"], answers.get(e["id"])) for e in wall.events() if e["type"] == "request")
+        self.assertEqual(seen, sorted((path, True, 200) for path in paths + hasty))
 
 
 main()

@@ -66,6 +66,38 @@ TEST(TwinSkip, LeavesOutTheBodyAndCapturesTheNextRequestInTheSameSegment) {
   EXPECT_EQ(lab.event(PW_EVENT_SKIPPED_BYTES), 1000u);
 }
 
+TEST(TwinBudget, SeesARequestThatWasSentInOneGoWithMoreThanTheBudget) {
+  for (const std::size_t before : {9000u, 20000u, 30000u}) {
+    TwinLab lab;
+    lab.handshake();
+    const std::string first = "POST /x HTTP/1.1\r\nContent-Length: " + std::to_string(before) +
+                              "\r\n\r\n" + std::string(before, 'b');
+    lab.client(0, first + kProbe);  // as one segment of a card that joins them
+    const auto records = lab.take();
+    ASSERT_EQ(records.size(), 2u) << before;
+    EXPECT_EQ(records[0].bytes, first.substr(0, records[0].bytes.size()));
+    const auto& h = records[1].header;
+    EXPECT_TRUE(records[1].has(PW_RECORD_PROVEN));
+    EXPECT_FALSE(records[1].has(PW_RECORD_RESYNC));
+    const std::size_t at = h.seq - TwinLab::kClientIsn - 1;
+    EXPECT_EQ(records[1].bytes, (first + kProbe).substr(at, records[1].bytes.size()));
+    EXPECT_NE(records[1].bytes.find(kProbe), std::string::npos) << before;
+    EXPECT_EQ(records[0].header.seq + records[0].header.payload_len, h.seq) << "no byte twice";
+  }
+}
+
+TEST(TwinBudget, SeesItInSegmentsOfTheirOwnToo) {
+  TwinLab lab;
+  lab.handshake();
+  const std::string all =
+      "POST /x HTTP/1.1\r\nContent-Length: 7000\r\n\r\n" + std::string(7000, 'b') + kProbe;
+  for (std::size_t at = 0; at < all.size(); at += 1448)
+    lab.client(static_cast<std::uint32_t>(at), all.substr(at, 1448));
+  const auto records = lab.take();
+  ASSERT_FALSE(records.empty());
+  EXPECT_NE(records.back().bytes.find(kProbe), std::string::npos);
+}
+
 TEST(TwinSkip, IgnoresAForeignTagAndAResumeTooFarAhead) {
   TwinLab lab = small_budget_lab();
   lab.handshake();

@@ -40,6 +40,65 @@ TEST(TwinProof, ProvesTheFirstPayloadByTheSynAck) {
   EXPECT_EQ(records[0].bytes, kProbe);
 }
 
+TEST(TwinProof, ProvesTheFirstPayloadThatAcknowledgesWhatTheServerSaidFirst) {
+  TwinLab lab;
+  lab.handshake();
+  lab.server_ack(0, std::string(40, 's'));
+  const std::uint32_t sent = std::exchange(lab.server_sent, 25);
+  lab.client(0, kProbe.substr(0, 30));  // a part of it has arrived
+  lab.server_sent = sent;
+  lab.client(30, kProbe.substr(30));
+  EXPECT_EQ(count_proven(lab.take()), 2u);
+  EXPECT_EQ(lab.event(PW_EVENT_UNPROVEN), 0u);
+}
+
+TEST(TwinProof, DoesNotProveAFirstPayloadThatAcknowledgesMoreThanTheServerSaid) {
+  for (const std::uint32_t spoken : {0u, 40u}) {
+    TwinLab lab;
+    lab.handshake();
+    if (spoken > 0) lab.server_ack(0, std::string(spoken, 's'));
+    lab.server_sent = spoken + 1;
+    lab.client(0, kProbe);
+    EXPECT_EQ(count_proven(lab.take()), 0u) << spoken;
+  }
+}
+
+TEST(TwinProof, ProvesItOnThePortsOfAnEarlierConnectionToo) {
+  TwinLab lab;
+  lab.handshake();
+  lab.client(0, kProbe);
+  lab.server_ack(kProbeLen, "HTTP/1.1 200 OK\r\n\r\n");
+  lab.server_sent = 0;
+  constexpr std::uint32_t kClient = 77'000, kServer = 990'000;
+  lab.syn_ack(kClient, kServer);
+  Segment settings = lab.base;
+  settings.seq = kServer + 1;
+  settings.ack = kClient + 1;
+  settings.flags = 0x18;
+  settings.payload = std::string(27, 's');
+  lab.from_server(settings);
+  lab.take();
+  Segment first = lab.base;
+  first.seq = kClient + 1;
+  first.ack = kServer + 28;
+  first.flags = 0x18;
+  first.payload = kProbe;
+  lab.from_client(first);
+  const auto records = lab.take();
+  EXPECT_EQ(count_proven(records), 1u);
+  ASSERT_FALSE(records.empty());
+  EXPECT_EQ(records[0].header.isn1, kClient + 1);
+}
+
+TEST(TwinProof, ForgetsWhatTheServerSaidWithItsNextSynAck) {
+  TwinLab lab;
+  lab.handshake();
+  lab.server_ack(0, std::string(40, 's'));
+  lab.handshake();
+  lab.client(0, kProbe);  // acknowledges 40 bytes that the new connection has not
+  EXPECT_EQ(count_proven(lab.take()), 0u);
+}
+
 TEST(TwinProof, ProvesTheNextExpectedSegmentAcrossTheSequenceWrap) {
   TwinLab lab;
   lab.handshake();

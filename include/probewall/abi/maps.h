@@ -177,8 +177,14 @@ PW_ASSERT_SIZE(struct pw_settings, 80);
 struct pw_synack_slot { /* pw_synack: mmapable ARRAY; both words carry the tag, so a torn slot
                            cannot match */
   __u64 server_isn1;    /* tag << 32 | server_isn + 1 */
-  __u64 client_isn1;    /* tag << 32 | client_isn + 1 */
+  __u64 client_isn1;    /* upper half of the tag << 48 | spoken << 32 | client_isn + 1 */
 };
+/* `spoken`: bytes that the server has sent to a client of which no payload was seen yet, as it does
+ * where its protocol lets it speak first (HTTP/2's SETTINGS). More than that is not followed. */
+#define PW_SPOKEN_MAX 0xffffu
+#define PW_SYNACK_CLIENT(tag, spoken, isn1) \
+  ((__u64)((tag) >> 16) << 48 | (__u64)(spoken) << 32 | (isn1))
+#define PW_SYNACK_SPOKEN(client) ((__u32)((client) >> 32) & PW_SPOKEN_MAX)
 PW_ASSERT_SIZE(struct pw_synack_slot, 16);
 
 enum pw_flow_in_flag {

@@ -113,7 +113,11 @@ void KernelTwin::State::egress(const PacketView& pkt, Timestamp now) {
     if (pkt.has(tcp_flag::kAck) && !pkt.has(tcp_flag::kRst)) take_synack(run);
     return;
   }
-  if (pw_flow* flow = flows_.find(run.key)) take_answer(run, *flow);
+  if (pw_flow* flow = flows_.find(run.key)) {
+    take_answer(run, *flow);
+  } else if (pkt.payload_len > 0 && !pkt.has(tcp_flag::kRst)) {
+    synacks_.note_spoken(synacks_.hash(run.key), pkt.seq, pkt.payload_len);
+  }
 }
 
 pw_record KernelTwin::State::record_start(const Run& run, const pw_flow& flow,

@@ -22,7 +22,7 @@ bool starts_response(const PacketView& pkt, const pw_flow& flow) {
 /// Where a flow of these ports is known, it ends here: its ACK tracking starts over from this
 /// handshake, or two forged handshakes could have their difference counted as an advance.
 void KernelTwin::State::take_synack(const Run& run) {
-  synacks_.store(synacks_.hash(run.key), {run.pkt.seq + 1, run.pkt.ack});
+  synacks_.store(synacks_.hash(run.key), {run.pkt.seq + 1, run.pkt.ack, 0});
   ++counters_.events[PW_EVENT_SYNACK_STORED];
   pw_flow* flow = flows_.find(run.key);
   if (flow == nullptr) return;

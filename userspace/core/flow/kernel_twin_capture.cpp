@@ -2,6 +2,7 @@
 // Twin of bpf/capture.bpf.h: client segments -> records, within the budgets, minus what user space
 // asked to skip.
 #include <cstring>
+#include <optional>
 
 #include "core/flow/kernel_twin_state.hpp"
 
@@ -54,6 +55,20 @@ void mark_pending(pw_flow& flow, std::uint32_t end) {
   ++flow.pending_count;
 }
 
+/// Bytes of the window that holds the first "HTTP/1.", as bpf/seek.bpf.h steps through them.
+std::optional<std::uint32_t> seek_request(std::string_view text) {
+  constexpr std::size_t kWindow = 64, kStep = 58, kMost = 576;
+  if (text.size() < kWindow) return std::nullopt;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    const bool last = i * kStep + kWindow >= text.size();
+    const std::size_t at = last ? text.size() - kWindow : i * kStep;
+    if (text.substr(at, kWindow).find("HTTP/1.") != std::string_view::npos)
+      return static_cast<std::uint32_t>(at);
+    if (last) break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 KernelTwin::State::SkipOrder KernelTwin::State::skip_of(const Run& run, const pw_flow& flow) const {
@@ -74,6 +89,7 @@ bool KernelTwin::State::cut_skipped(const Run& run, SkipOrder order, Piece& piec
   piece.seq = run.pkt.seq + skipped;
   piece.off = skipped;
   piece.len = run.pkt.payload_len - skipped;
+  if (run.pkt.has(tcp_flag::kFin)) piece.flags |= PW_RECORD_FIN;
   counters_.events[PW_EVENT_SKIPPED_BYTES] += skipped;
   if (piece.len > 0) return true;
   ++counters_.events[PW_EVENT_SKIPPED_PACKETS];
@@ -85,7 +101,6 @@ void KernelTwin::State::emit_piece(const Run& run, const pw_flow& flow, const Pi
   r.seq = piece.seq;
   r.payload_len = piece.len;
   r.flags |= piece.flags;
-  if (run.pkt.has(tcp_flag::kFin)) r.flags |= PW_RECORD_FIN;
   emit(r, run.pkt.payload.subspan(piece.off, piece.cap));
 }
 
@@ -94,6 +109,28 @@ void KernelTwin::State::emit_close(const Run& run, const pw_flow& flow, std::uin
   r.flags |= flags;
   r.payload_len = run.pkt.payload_len;
   emit(r, {});
+}
+
+/// A request that was sent in one go with more than the budget before it. `there`: what is held of
+/// the piece. Found: `piece` ends where the result begins.
+std::optional<KernelTwin::State::Piece> KernelTwin::State::find_hidden(ByteSpan there,
+                                                                       Piece& piece) const {
+  constexpr std::uint32_t kMark = 7, kLineMax = 1024;
+  const std::uint32_t from = piece.cap > kMark ? piece.cap - kMark : 0;
+  if (from > there.size()) return std::nullopt;
+  const auto found = seek_request(as_text(there).substr(from));
+  if (!found) return std::nullopt;
+  const std::uint32_t at = from + *found;
+  const std::uint32_t begin = std::max(at > kLineMax ? at - kLineMax : 0, piece.cap);
+  Piece hidden = piece;
+  hidden.seq += begin;
+  hidden.off += begin;
+  hidden.len -= begin;
+  hidden.cap = std::min(hidden.len, request_budget());
+  hidden.flags &= static_cast<std::uint16_t>(~PW_RECORD_RESYNC);
+  piece.len = begin;
+  piece.flags &= static_cast<std::uint16_t>(~PW_RECORD_FIN);
+  return hidden;
 }
 
 bool KernelTwin::State::take_proven(Run& run, pw_flow& flow, bool repeat) {
@@ -125,24 +162,41 @@ bool KernelTwin::State::take_proven(Run& run, pw_flow& flow, bool repeat) {
   const std::uint32_t budget = request_budget();
   piece.cap = std::min(piece.len, budget > spent ? budget - spent : 0);
   if (grant && (flow.in_flags & PW_FLOW_BUDGET_SPENT)) piece.flags |= PW_RECORD_RESYNC;
+  std::optional<Piece> hidden;
+  if (piece.cap < piece.len && !repeat) hidden = find_hidden(there, piece);
 
-  const std::uint32_t wanted = piece.cap;
-  if (rate_limited(run, piece, line || opening)) return true;
+  std::uint32_t left_out = piece.len - piece.cap;
+  if (hidden) left_out += hidden->len - hidden->cap;
+  const std::uint32_t kept = piece.cap;
+  if (hidden) piece.cap += hidden->cap;
+  if (rate_limited(run, piece, line || opening || hidden)) return true;
+  if (piece.cap > 0) {
+    piece.cap = kept;
+  } else {
+    hidden.reset();
+  }
   if (start == Start::kHttp2) flow.in_flags |= PW_FLOW_HTTP2;
   if (grant) {
     twin::grant_budget(flow, piece.seq);
     flow.in_flags &= ~PW_FLOW_BUDGET_SPENT;
   }
-  counters_.events[PW_EVENT_OVER_BUDGET_BYTES] += piece.len - wanted;
-  piece.cap = std::min(piece.cap, static_cast<std::uint32_t>(there.size()));
+  counters_.events[PW_EVENT_OVER_BUDGET_BYTES] += left_out;
+  cut_to_held(pkt, piece);
   // All of the flow is settled before the record leaves: what user space answers applies to the
   // next segment, as in the kernel.
   flow.captured += piece.cap;
-  if (piece.cap < piece.len) flow.in_flags |= PW_FLOW_BUDGET_SPENT;
+  if (hidden) {
+    cut_to_held(pkt, *hidden);
+    twin::grant_budget(flow, hidden->seq);
+    flow.captured = hidden->cap;
+  }
+  if (piece.cap < piece.len || (hidden && hidden->cap < hidden->len))
+    flow.in_flags |= PW_FLOW_BUDGET_SPENT;
   twin::advance(pkt, flow);
-  if (piece.cap > 0) {
-    emit_piece(run, flow, piece);
-  } else if (fin) {
+  if (piece.cap > 0) emit_piece(run, flow, piece);
+  if (hidden && hidden->cap > 0) {
+    emit_piece(run, flow, *hidden);
+  } else if (fin && (hidden || piece.cap == 0)) {
     emit_close(run, flow, PW_RECORD_FIN | PW_RECORD_PROVEN);
   }
   return false;

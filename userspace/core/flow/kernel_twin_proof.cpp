@@ -31,7 +31,7 @@ void twin::follow_server_ack(pw_flow& flow) {
   }
 }
 
-void KernelTwin::State::read_synack(const Run& run, Proof& proof) const {
+void KernelTwin::State::read_synack(const Run& run, const pw_flow* flow, Proof& proof) const {
   proof.hash = synacks_.hash(run.key);
   const auto isns = synacks_.find(proof.hash);
   if (!isns) return;
@@ -41,7 +41,11 @@ void KernelTwin::State::read_synack(const Run& run, Proof& proof) const {
   }
   proof.isns = *isns;
   proof.anchored = true;
-  proof.fresh = run.pkt.ack == isns->server_isn1 && run.pkt.has(tcp_flag::kAck);
+  if (flow != nullptr) {
+    const std::uint32_t by_flow = flow->server_seq - isns->server_isn1;
+    if (by_flow <= PW_SPOKEN_MAX) proof.isns.spoken = std::max(isns->spoken, by_flow);
+  }
+  proof.fresh = run.pkt.ack - isns->server_isn1 <= proof.isns.spoken && run.pkt.has(tcp_flag::kAck);
   proof.first = proof.fresh && run.pkt.seq == isns->client_isn1;
 }
 
@@ -59,11 +63,11 @@ pw_flow& KernelTwin::State::create_flow(const Run& run, const Proof& proof) {
     flow.in_flags |= PW_FLOW_ANCHORED;
   }
   if (proof.first) flow.in_flags |= PW_FLOW_PROVEN;
-  // The SYN-ACK acknowledged client_isn+1. Only a packet that acknowledges exactly that SYN-ACK
-  // shows that the slot is of this connection and not of an earlier one.
+  // The SYN-ACK acknowledged client_isn+1. Only a packet that acknowledges that SYN-ACK, or what
+  // followed it, shows that the slot is of this connection and not of an earlier one.
   if (proof.fresh) {
     flow.server_ack = proof.isns.client_isn1;
-    flow.server_seq = proof.isns.server_isn1;
+    flow.server_seq = proof.isns.server_isn1 + proof.isns.spoken;
     flow.out_flags = PW_FLOW_ACK_SEEN;
   }
   if (const pw_flow* old = flows_.find(run.key)) keep_waiting(flow, *old);
@@ -79,7 +83,7 @@ pw_flow* KernelTwin::State::prove(const Run& run, Proof& proof) {
       return flow;
     }
   }
-  read_synack(run, proof);
+  read_synack(run, flow, proof);
   if (!proof.first) return flow;
   constexpr unsigned kKnown = PW_FLOW_PROVEN | PW_FLOW_ANCHORED;
   if (flow != nullptr && (flow->in_flags & kKnown) == kKnown &&

@@ -75,7 +75,7 @@ class KernelTwin::State {
 
   // Proof (kernel_twin_proof.cpp).
   pw_flow* prove(const Run& run, Proof& proof);
-  void read_synack(const Run& run, Proof& proof) const;
+  void read_synack(const Run& run, const pw_flow* flow, Proof& proof) const;
   pw_flow& create_flow(const Run& run, const Proof& proof);
 
   // Capture (kernel_twin_capture.cpp): true means drop.
@@ -86,6 +86,13 @@ class KernelTwin::State {
   void take_close(Run& run);
   SkipOrder skip_of(const Run& run, const pw_flow& flow) const;
   bool cut_skipped(const Run& run, SkipOrder order, Piece& piece);
+  std::optional<Piece> find_hidden(ByteSpan there, Piece& piece) const;
+  /// Of a cut capture file less is there than the packet had.
+  static void cut_to_held(const PacketView& pkt, Piece& piece) {
+    const std::size_t held = pkt.payload.size();
+    piece.cap = std::min(piece.cap,
+                         static_cast<std::uint32_t>(held - std::min<std::size_t>(held, piece.off)));
+  }
   void emit_piece(const Run& run, const pw_flow& flow, const Piece& piece);
   void emit_close(const Run& run, const pw_flow& flow, std::uint16_t flags);
 

@@ -3,24 +3,49 @@
 
 namespace probewall::twin {
 
+namespace {
+
+/// Never 0: an empty slot matches nobody.
+std::uint32_t synack_tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32 | 1); }
+
+}  // namespace
+
 void SynackTable::store(std::uint64_t hash, Isns isns) {
-  const std::uint64_t tag = hash >> 32 | 1;  // never 0: an empty slot matches nobody
+  const std::uint32_t tag = synack_tag(hash);
   pw_synack_slot* const ways = &slots_[first_way(hash)];
   std::size_t gap = 0;
   while (gap + 1 < kWays && ways[gap].server_isn1 >> 32 != tag) ++gap;
   for (; gap > 0; --gap) ways[gap] = ways[gap - 1];  // newest first
-  ways[0] = {tag << 32 | isns.server_isn1, tag << 32 | isns.client_isn1};
+  ways[0] = {std::uint64_t{tag} << 32 | isns.server_isn1,
+             PW_SYNACK_CLIENT(tag, isns.spoken, isns.client_isn1)};
+}
+
+std::size_t SynackTable::slot_of(std::uint64_t hash) const {
+  const std::size_t first = first_way(hash);
+  for (std::size_t i = first; i < first + kWays; ++i) {
+    if (slots_[i].server_isn1 >> 32 == synack_tag(hash)) return i;
+  }
+  return slots_.size();
 }
 
 std::optional<SynackTable::Isns> SynackTable::find(std::uint64_t hash) const {
-  const std::uint64_t tag = hash >> 32 | 1;
-  const pw_synack_slot* const ways = &slots_[first_way(hash)];
-  for (std::size_t i = 0; i < kWays; ++i) {
-    if (ways[i].server_isn1 >> 32 != tag) continue;
-    return Isns{static_cast<std::uint32_t>(ways[i].server_isn1),
-                static_cast<std::uint32_t>(ways[i].client_isn1)};
-  }
-  return std::nullopt;
+  const std::size_t at = slot_of(hash);
+  if (at == slots_.size()) return std::nullopt;
+  const pw_synack_slot& slot = slots_[at];
+  return Isns{static_cast<std::uint32_t>(slot.server_isn1),
+              static_cast<std::uint32_t>(slot.client_isn1), PW_SYNACK_SPOKEN(slot.client_isn1)};
+}
+
+void SynackTable::note_spoken(std::uint64_t hash, std::uint32_t seq, std::uint32_t length) {
+  const std::size_t at = slot_of(hash);
+  if (at == slots_.size()) return;
+  pw_synack_slot& slot = slots_[at];
+  const std::uint32_t begin = seq - static_cast<std::uint32_t>(slot.server_isn1);
+  const std::uint32_t end = begin + length;
+  if (begin > PW_SPOKEN_MAX || end > PW_SPOKEN_MAX) return;
+  if (end <= PW_SYNACK_SPOKEN(slot.client_isn1)) return;
+  slot.client_isn1 =
+      PW_SYNACK_CLIENT(synack_tag(hash), end, static_cast<std::uint32_t>(slot.client_isn1));
 }
 
 std::uint64_t elapsed_ms(__u64& refill_ns, std::uint64_t now_ns) {

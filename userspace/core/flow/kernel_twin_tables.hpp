@@ -110,12 +110,17 @@ class SynackTable {
   struct Isns {
     std::uint32_t server_isn1 = 0;
     std::uint32_t client_isn1 = 0;
+    std::uint32_t spoken = 0;  ///< bytes that the server has sent since, to a silent client
   };
   std::uint64_t hash(const FlowKey& flow) const { return hash_flow(flow, seed_); }
   void store(std::uint64_t hash, Isns isns);
   std::optional<Isns> find(std::uint64_t hash) const;
+  /// The server has sent `length` bytes at `seq` to a client that is not known to have spoken.
+  void note_spoken(std::uint64_t hash, std::uint32_t seq, std::uint32_t length);
 
  private:
+  /// Number of the slot, or of none: slots_.size().
+  std::size_t slot_of(std::uint64_t hash) const;
   static constexpr std::size_t kWays = 8;
   static std::size_t first_way(std::uint64_t hash) {
     return (hash & (PW_SYNACK_SLOTS - 1)) / kWays * kWays;
