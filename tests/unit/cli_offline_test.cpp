@@ -111,6 +111,17 @@ TEST_F(DeadDaemon, BansAreListedDeletedAndFlushed) {
   EXPECT_EQ((*store->by_handle(41))->unblock_reason, "operator");
 }
 
+TEST_F(DeadDaemon, DeletingABanNamesTheWiderOneThatStillBlocks) {
+  block("198.51.100.0/24", 42);
+  const std::string rest =
+      ", but 198.51.100.0/24 still blocks it. Undo: probewall bans del 198.51.100.0/24\n";
+
+  EXPECT_EQ(run("bans del 198.51.100.7").out,
+            "198.51.100.7/32 has no ban of its own any more" + rest);
+  EXPECT_EQ(run("bans del 198.51.100.8").out, "198.51.100.8/32 has no ban of its own" + rest);
+  EXPECT_EQ(run("bans del 198.51.100.0/24").out, "198.51.100.0/24 is no longer blocked.\n");
+}
+
 TEST_F(DeadDaemon, DetachRemovesThePinsAndIsRepeatable) {
   EXPECT_EQ(run("detach").status, 0);
 

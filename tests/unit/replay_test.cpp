@@ -284,6 +284,64 @@ TEST_F(Replay, CountsPacketsThatASnapLengthCut) {
   EXPECT_EQ(o.lines("decision").size(), 1u);
 }
 
+TEST_F(Replay, SaysHowToReadACompressedCapture) {
+  const Outcome o = run("\x1f\x8b\x08\x01 and so on");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("compressed: zcat " + options.file + " | probewall replay -"),
+            std::string::npos)
+      << o.err;
+}
+
+TEST_F(Replay, ReadsAPipeLikeAFile) {
+  const std::string capture = probe_capture();
+  const Outcome file = run(capture);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_LT(capture.size(), 65536u) << "a pipe holds that much";
+  ASSERT_EQ(write(ends[1], capture.data(), capture.size()), static_cast<ssize_t>(capture.size()));
+  close(ends[1]);
+  const std::string name = std::exchange(options.file, "/dev/fd/" + std::to_string(ends[0]));
+  Outcome piped;
+  piped.status = replay(
+      options, [&](std::string_view s) { piped.out += s; },
+      [&](std::string_view s) { piped.err += s; });
+  close(ends[0]);
+  options.file = name;
+  EXPECT_EQ(piped.status, 0) << piped.err;
+  EXPECT_EQ(piped.lines("request"), file.lines("request"));
+  EXPECT_EQ(piped.lines("decision"), file.lines("decision"));
+}
+
+/// The packets of `capture` that go to port 8000, or those that come from it.
+std::string one_direction(const std::string& capture, bool to_server) {
+  std::string kept = capture.substr(0, 24);
+  for (std::size_t at = 24; at < capture.size();) {
+    std::uint32_t length;
+    std::memcpy(&length, capture.data() + at + 8, sizeof length);
+    const bool v4 = capture[at + 16 + 12] == 8 && capture[at + 16 + 13] == 0;
+    const std::size_t port = at + 16 + 14 + (v4 ? 20 : 40) + 2;  // destination
+    const bool goes_there =
+        capture[port] == 8000 / 256 && capture[port + 1] == static_cast<char>(8000 % 256);
+    if (goes_there == to_server) kept.append(capture, at, 16 + length);
+    at += 16 + length;
+  }
+  return kept;
+}
+
+TEST_F(Replay, SaysWhyNothingWasJudged) {
+  const Outcome clients = run(one_direction(probe_capture(), true));
+  EXPECT_EQ(clients.status, 0);
+  EXPECT_TRUE(clients.lines("request").empty());
+  EXPECT_NE(clients.err.find("every packet is a client's"), std::string::npos) << clients.err;
+  const Outcome servers = run(one_direction(probe_capture(), false));
+  EXPECT_NE(servers.err.find("every packet is a server's"), std::string::npos) << servers.err;
+  options.config.ports = {9999};
+  const Outcome elsewhere = run(probe_capture());
+  EXPECT_NE(elsewhere.err.find("--ports all"), std::string::npos) << elsewhere.err;
+  options.config = Config{};
+  EXPECT_EQ(run(probe_capture()).err, "");
+}
+
 TEST_F(Replay, PrintsATableForPeople) {
   options.json = false;
   const Outcome o = run(probe_capture());

@@ -3,21 +3,19 @@
 
 #include <fmt/format.h>
 #include <pcap/pcap.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <optional>
 
+#include "capture_file/capture_input.hpp"
 #include "capture_file/classic_pcap.hpp"
 
 namespace probewall {
 namespace {
 
-constexpr std::size_t kReadBuffer = 128 * 1024;
-constexpr std::uint64_t kFileHeader = 24, kRecordHeader = 16;  // classic pcap
+constexpr std::uint64_t kRecordHeader = 16;          // classic pcap
 constexpr std::int64_t kLastSecond = 8'000'000'000;  // in 2223: leaves room for ban lengths
 constexpr unsigned char kPcapngMagic[4] = {0x0a, 0x0d, 0x0d, 0x0a};
 
@@ -53,10 +51,24 @@ bool looks_like_capture(const unsigned char (&magic)[4]) {
   return false;
 }
 
+/// Captures are often kept compressed.
+std::string advice_on_compressed(const unsigned char (&magic)[4], const std::string& path) {
+  static constexpr struct {
+    unsigned char magic[2];
+    const char* reader;
+  } kKinds[] = {{{0x1f, 0x8b}, "zcat"}, {{0x28, 0xb5}, "zstdcat"}, {{0xfd, 0x37}, "xzcat"}};
+  for (const auto& kind : kKinds) {
+    if (std::memcmp(magic, kind.magic, sizeof kind.magic) != 0) continue;
+    return fmt::format("; it is compressed: {} {} | probewall replay -", kind.reader,
+                       path == "-" ? "FILE" : path);
+  }
+  return {};
+}
+
 }  // namespace
 
 struct CaptureReader::State {
-  std::string path;
+  std::string name;
   pcap_t* handle = nullptr;
   LinkType link = LinkType::kEthernet;
   bool classic = true;
@@ -79,30 +91,26 @@ CaptureReader& CaptureReader::operator=(CaptureReader&&) noexcept = default;
 CaptureReader::~CaptureReader() = default;
 
 Result<CaptureReader> CaptureReader::open(const std::string& path) {
-  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-  File file{std::fopen(path.c_str(), "rbe"), &std::fclose};
-  if (!file) return fail(errno, "open " + path);
-  std::setvbuf(file.get(), nullptr, _IOFBF, kReadBuffer);
-  unsigned char magic[4] = {};
-  errno = 0;
-  const std::size_t got = std::fread(magic, 1, sizeof magic, file.get());
-  if (std::ferror(file.get()) != 0) return fail(errno, "read " + path);
-  if (got < sizeof magic || !looks_like_capture(magic)) {
-    return fail(ExitStatus::kFailed, path + ": not a capture file (neither pcap nor pcapng)");
+  auto input = CaptureInput::open(path);
+  if (!input) return tl::make_unexpected(input.error());
+  const auto& magic = input->magic;
+  if (input->magic_size < sizeof magic || !looks_like_capture(magic)) {
+    return fail(ExitStatus::kFailed, input->name +
+                                         ": not a capture file (neither pcap nor pcapng)" +
+                                         advice_on_compressed(magic, path));
   }
-  std::rewind(file.get());
-
   auto state = std::make_unique<State>();
-  state->path = path;
+  state->name = input->name;
   const bool pcapng = std::memcmp(magic, kPcapngMagic, 4) == 0;
-  state->offset = kFileHeader;
+  state->offset = kCaptureFileHeader;
   char why[PCAP_ERRBUF_SIZE] = {};
-  state->handle =
-      pcap_fopen_offline_with_tstamp_precision(file.get(), PCAP_TSTAMP_PRECISION_NANO, why);
+  state->handle = pcap_fopen_offline_with_tstamp_precision(input->stream.get(),
+                                                           PCAP_TSTAMP_PRECISION_NANO, why);
   if (state->handle == nullptr) {
-    return fail(ExitStatus::kFailed, fmt::format("{}: broken in the file header: {}", path, why));
+    return fail(ExitStatus::kFailed,
+                fmt::format("{}: broken in the file header: {}", input->name, why));
   }
-  static_cast<void>(file.release());  // now the handle's
+  static_cast<void>(input->stream.release());  // now the handle's
   // The patched format (its magic ends in cd34) and versions before 2.4 have other record headers.
   const bool patched = magic[0] == 0x34 || magic[3] == 0x34;
   state->classic = !pcapng && !patched && pcap_major_version(state->handle) == 2 &&
@@ -117,15 +125,10 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
     return fail(ExitStatus::kFailed,
                 fmt::format("{}: link type {} ({}) is not one that can be read; capture on an "
                             "Ethernet or \"any\" interface",
-                            path, datalink, name != nullptr ? name : "unknown"));
+                            input->name, datalink, name != nullptr ? name : "unknown"));
   }
   state->link = *link;
-  if (state->classic) {
-    // What libpcap's stream has read ahead is read once more, without its buffer between.
-    const int fd = fileno(pcap_file(state->handle));
-    if (::lseek(fd, kFileHeader, SEEK_SET) < 0) return fail(errno, "seek " + path);
-    state->records.begin(fd, magic);
-  }
+  if (state->classic) state->records.begin(input->descriptor, magic);
   return CaptureReader{std::move(state)};
 }
 
@@ -178,7 +181,7 @@ ReadStatus CaptureReader::State::next_by_library(CapturedPacket& packet) {
 }
 
 std::string CaptureReader::error() const {
-  return fmt::format("{}: broken at byte {}: {}", state_->path, state_->offset, state_->why);
+  return fmt::format("{}: broken at byte {}: {}", state_->name, state_->offset, state_->why);
 }
 
 }  // namespace probewall

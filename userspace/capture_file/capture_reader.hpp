@@ -23,8 +23,8 @@ enum class ReadStatus : std::uint8_t { kPacket, kEnd, kBroken };
 
 class CaptureReader {
  public:
-  /// Error: cannot be opened, not a capture file, or a link type we cannot read; one line that
-  /// names the file.
+  /// `path`: a file, or "-" for standard input. Error: cannot be opened, not a capture file, or a
+  /// link type we cannot read; one line that names the file.
   static Result<CaptureReader> open(const std::string& path);
   CaptureReader(CaptureReader&&) noexcept;
   CaptureReader& operator=(CaptureReader&&) noexcept;

@@ -41,6 +41,18 @@ std::string rule_json(const RuleInfo& rule) {
   return out + "]}";
 }
 
+/// The files may be newer than what a daemon runs with: it keeps the old rules when they are bad.
+void say_when_refused(const Context& context) {
+  const auto body = context.api().get("/v1/status");
+  if (!body) return;
+  const auto status = parse_json(*body);
+  if (!status || !has(*status, "reload")) return;
+  const Json& reload = at(*status, "reload");
+  if (flag(reload, "successful")) return;
+  notice("the daemon runs with earlier rules than these: the last reload failed: " +
+         raw_text(reload, "message"));
+}
+
 }  // namespace
 
 int replay_file(const Context& context, const ReplayFlags& flags) {
@@ -113,6 +125,7 @@ int rules_list(const Context& context) {
   } else {
     print(table.text());
   }
+  say_when_refused(context);
   return finish(0);
 }
 

@@ -37,7 +37,9 @@ struct Left {
 Left left_of(const pw_block_entry& entry, std::uint32_t now_s) {
   if (entry.expires_s == PW_NEVER_EXPIRES) return {};
   const std::uint64_t seconds = entry.expires_s > now_s ? entry.expires_s - now_s : 0;
-  return {seconds, now_us() + static_cast<std::int64_t>(seconds) * 1'000'000};
+  const std::int64_t until_us =
+      now_us() - boottime_us() + std::int64_t{entry.expires_s} * 1'000'000;
+  return {seconds, until_us - until_us % 1'000'000};  // as the daemon shows it
 }
 
 std::optional<DecisionStore> open_store(const Config& config, bool read_only) {
@@ -198,15 +200,22 @@ Result<ApiBans> offline_bans(const Config& config) {
   return bans;
 }
 
-Result<bool> offline_delete(const Config& config, const IpPrefix& prefix) {
+Result<Deletion> offline_delete(const Config& config, const IpPrefix& prefix) {
   auto table = BlockTable::open(config.paths.pin_directory, false);
   if (!table) return tl::unexpected(table.error());
-  auto removed = table->remove(prefix);
-  if (removed && *removed) {
+  const auto removed = table->remove(prefix);
+  if (!removed) return tl::unexpected(removed.error());
+  if (*removed) {
     if (auto store = open_store(config, false))
       (void)store->mark_unblocked(prefix, now_us(), "operator");
   }
-  return removed;
+  Deletion deletion{*removed, {}};
+  const auto around = table->match(prefix.address, boottime_seconds());
+  if (around && *around && (*around)->entry.action == PW_ACTION_DROP &&
+      (*around)->prefix.contains(prefix)) {
+    deletion.still = (*around)->prefix;
+  }
+  return deletion;
 }
 
 Result<std::uint64_t> offline_flush(const Config& config) {

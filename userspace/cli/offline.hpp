@@ -26,8 +26,11 @@ Result<ApiStatus> offline_status(const Config& config);
 Result<ApiWhy> offline_why(const Config& config, const IpAddress& ip);
 /// All of them, in prefix order.
 Result<ApiBans> offline_bans(const Config& config);
-/// True: it was there.
-Result<bool> offline_delete(const Config& config, const IpPrefix& prefix);
+struct Deletion {
+  bool was_there = false;
+  std::optional<IpPrefix> still;  ///< a wider entry that blocks it as before
+};
+Result<Deletion> offline_delete(const Config& config, const IpPrefix& prefix);
 Result<std::uint64_t> offline_flush(const Config& config);
 
 }  // namespace probewall::cli

@@ -97,6 +97,23 @@ class Replay {
     sink_.finish(summary, now_);
   }
 
+  /// Why nothing was judged, where the packets show it; empty where something was.
+  std::string_view advice() const {
+    if (sink_.requests() > 0 || packets_ == 0) return {};
+    if (from_clients_ > 0 && from_servers_ == 0) {
+      return "every packet is a client's; a sender is proven by what the server answers, so "
+             "nothing was judged: capture both directions";
+    }
+    if (from_clients_ == 0 && from_servers_ > 0) {
+      return "every packet is a server's, so there is no request: capture both directions";
+    }
+    if (from_clients_ == 0 && of_other_ports_ > 0) {
+      return "no packet belongs to a judged port (`ports` of the configuration); --ports all "
+             "judges every TCP port";
+    }
+    return {};
+  }
+
  private:
   void take(const CapturedPacket& captured, LinkType link) {
     ++packets_;
@@ -113,11 +130,16 @@ class Replay {
       return;
     }
     const Direction direction = orientation_.of(packet);
-    if (direction == Direction::kNotOurs) return;
+    if (direction == Direction::kNotOurs) {
+      ++of_other_ports_;
+      return;
+    }
     if (packet.payload.size() < packet.payload_len) ++cut_;
     if (direction == Direction::kFromClient) {
+      ++from_clients_;
       twin_.ingress(packet, now_);
     } else {
+      ++from_servers_;
       twin_.egress(packet, now_);
     }
   }
@@ -129,6 +151,7 @@ class Replay {
   KernelTwin twin_;
   Timestamp now_{}, next_tick_{};
   std::uint64_t packets_ = 0, cut_ = 0;
+  std::uint64_t from_clients_ = 0, from_servers_ = 0, of_other_ports_ = 0;  ///< TCP packets
 };
 
 Result<std::shared_ptr<const RuleSet>> rules_of(const ReplayOptions& options) {
@@ -152,6 +175,9 @@ int replay(const ReplayOptions& options, const TextOutput& out, const TextOutput
   auto run = std::make_unique<Replay>(options, *rules, out);
   const ReadStatus status = run->run(*reader);
   run->summarise(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  if (const auto advice = run->advice(); !advice.empty()) {
+    err(fmt::format("probewall replay: note: {}\n", advice));
+  }
   if (options.last) static_cast<void>(run.release());
   if (status == ReadStatus::kEnd) return static_cast<int>(ExitStatus::kOk);
   return failed(Error{reader->error() + "; what came before it has been judged"});
