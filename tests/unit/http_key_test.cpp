@@ -95,5 +95,130 @@ TEST(Keys, OfManualsAreKnownInWhateverHeaderAndCase) {
   }
 }
 
+TEST(Keys, AreKnownByTheNamesOfTheirHeaders) {
+  for (const char* name : {"x-litellm-api-key",
+                           "Ocp-Apim-Subscription-Key",
+                           "CF-Access-Client-Secret",
+                           "x-auth-token",
+                           "X-Access-Token",
+                           "x-functions-key",
+                           "x-portkey-api-key",
+                           "Helicone-Auth",
+                           "xi-api-key",
+                           "X-Runpod-Api-Key",
+                           "apikey",
+                           "X-ApiKey",
+                           "api_key",
+                           "X-Our-Own-Api-Key",
+                           "Private-Token",
+                           "Proxy-Authorization",
+                           "X-Authorization",
+                           "token",
+                           "X-Token",
+                           "key"}) {
+    const RequestHead head = parse(std::string{name} + ": 7f3a9c1e5b2d8f40\r\n");
+    EXPECT_EQ(head.auth, AuthKind::kOther) << name;
+    EXPECT_EQ(head.auth_hash, key_hash("7f3a9c1e5b2d8f40", kSecret)) << name;
+    EXPECT_FALSE(head.session_key) << name;
+    EXPECT_EQ(head.headers[0].value, "") << name;
+  }
+  for (const char* name :
+       {"X-CSRF-Token", "Idempotency-Key", "Sec-WebSocket-Key", "X-Request-Id", "Connection",
+        "OpenAI-Organization", "Content-Disposition", "Accept-Encoding", "X-Cache-Key", "Client-Id",
+        "X-Author", "X-Data", "Authorizations", "monkey", "-", "k"}) {
+    const RequestHead head = parse(std::string{name} + ": 7f3a9c1e5b2d8f40\r\n");
+    EXPECT_EQ(head.auth, AuthKind::kNone) << name;
+    EXPECT_EQ(head.headers[0].value, "7f3a9c1e5b2d8f40") << name;
+  }
+}
+
+TEST(Keys, BehindBearerAreTheSameInWhateverHeader) {
+  EXPECT_EQ(parse("x-litellm-api-key: Bearer sk-1234\r\n").auth_hash, key_hash("sk-1234", kSecret));
+  EXPECT_TRUE(parse("x-litellm-api-key: Bearer sk-1234\r\n").well_known_key);
+}
+
+TEST(Keys, WhatAProxyAddsChangesByItself) {
+  for (const char* name : {"Cf-Access-Jwt-Assertion", "X-Forwarded-Access-Token",
+                           "CF-Access-Client-Id", "x-amzn-oidc-data"}) {
+    const RequestHead head = parse(std::string{name} + ": abcdefghijk\r\n");
+    EXPECT_EQ(head.auth, AuthKind::kOther) << name;
+    EXPECT_TRUE(head.session_key) << name;
+    EXPECT_EQ(head.headers[0].value, "") << name;
+  }
+}
+
+TEST(Keys, OfTheSendersOwnSayMoreThanSessions) {
+  const auto own = key_hash("7f3a9c1e5b2d8f40", kSecret);
+  for (const char* headers :
+       {"CF-Access-Client-Id: a.access\r\nCF-Access-Client-Secret: 7f3a9c1e5b2d8f40\r\n",
+        "CF-Access-Client-Secret: 7f3a9c1e5b2d8f40\r\nCF-Access-Client-Id: a.access\r\n",
+        "Cookie: token=abcdefghijk\r\nx-api-key: 7f3a9c1e5b2d8f40\r\n",
+        "x-api-key: 7f3a9c1e5b2d8f40\r\nCookie: token=abcdefghijk\r\n"}) {
+    const RequestHead head = parse(headers);
+    EXPECT_EQ(head.auth_hash, own) << headers;
+    EXPECT_FALSE(head.session_key) << headers;
+  }
+}
+
+TEST(Keys, InCookiesAreKeysAndNoCookieIsReadable) {
+  for (const char* cookie :
+       {"token=eyJhbGciOiJIUzI1NiJ9.e30.x", "a=1; session=abcdefghijk; b=2",
+        "connect.sid=s%3Aabcdefghijk", "owui-session=abcdefghijk", "_oauth2_proxy=abcdefghijk",
+        "authelia_session=abcdefghijk", "CF_Authorization=abcdefghijk", "sid=abcdefghijk",
+        "__Secure-next-auth.session-token=abcdefghijk", "sb-access-token=abcdefghijk",
+        "PHPSESSID=abcdefghijk", "my_jwt=abcdefghijk"}) {
+    const RequestHead head = parse("Cookie: " + std::string{cookie} + "\r\n");
+    EXPECT_EQ(head.auth, AuthKind::kOther) << cookie;
+    EXPECT_TRUE(head.session_key) << cookie;
+    EXPECT_TRUE(head.has_header("cookie"));
+    EXPECT_EQ(head.header("cookie"), "") << cookie;
+  }
+  for (const char* cookie : {"theme=dark-and-long", "csrftoken=abcdefghijk", "_xsrf=abcdefghijk",
+                             "_ga=GA1.1.123456789", "__cf_bm=abcdefghijk", "session=1",
+                             "token=null", "token=", "token", "", "_hjSessionUser_1=abcdefghijk",
+                             "comment_author_a=abcdefghijk", ";;=;", "side=abcdefghijk"}) {
+    const RequestHead head = parse("Cookie: " + std::string{cookie} + "\r\n");
+    EXPECT_EQ(head.auth, AuthKind::kNone) << cookie;
+    EXPECT_TRUE(head.has_header("cookie"));
+    EXPECT_EQ(head.header("cookie"), "") << cookie;
+  }
+}
+
+TEST(Keys, ACookiesTokenSaysMoreThanItsSession) {
+  const RequestHead head = parse("Cookie: owui-session=abcdefghijk; token=0123456789\r\n");
+  EXPECT_EQ(head.auth_hash, key_hash("0123456789", kSecret));
+}
+
+TEST(Keys, ProgramsInCookiesAreKeptWithoutTheKeysBesideThem) {
+  const RequestHead head =
+      parse("Cookie: token=abcdefghijk; x=${jndi:ldap://203.0.113.9/a}; y=() { :; }\r\n");
+  EXPECT_EQ(head.header("cookie"), "x=${jndi:ldap://203.0.113.9/a}; y=() { :");
+  EXPECT_EQ(head.auth, AuthKind::kOther);
+  const RequestHead folded = parse("Cookie: a=1;\r\n x={{7*7}}\r\n");
+  EXPECT_EQ(folded.header("cookie"), "x={{7*7}}");
+}
+
+TEST(Keys, OfAwsAreTheSameUnderEverySignature) {
+  const auto signed_with = [](const std::string& key, const std::string& signature) {
+    return parse("Authorization: AWS4-HMAC-SHA256 Credential=" + key +
+                 "/20260101/eu/bedrock/aws4_request, SignedHeaders=host, Signature=" + signature +
+                 "\r\n");
+  };
+  EXPECT_EQ(signed_with("AKIAA", "1f").auth_hash, signed_with("AKIAA", "2e").auth_hash);
+  EXPECT_NE(signed_with("AKIAA", "1f").auth_hash, signed_with("AKIAB", "1f").auth_hash);
+  EXPECT_EQ(signed_with("AKIAA", "1f").headers[0].value, "");
+}
+
+TEST(Keys, OfTheQueryAreFoundUnderEncodedNames) {
+  for (const char* name : {"%6bey", "k%65y", "%61pi_key", "subscription-key", "access_token",
+                           "auth_token", "token", "Token", "X-Amz-Signature"}) {
+    const RequestHead head = parse("", "/v1/models?a=1&" + std::string{name} + "=AIzaSecret");
+    EXPECT_EQ(head.target, "/v1/models?a=1&" + std::string{name} + "=") << name;
+    EXPECT_EQ(head.auth_hash, key_hash("AIzaSecret", kSecret)) << name;
+  }
+  EXPECT_EQ(parse("", "/x?max_tokens=1&%6bex=2&tokenizer=a").target,
+            "/x?max_tokens=1&%6bex=2&tokenizer=a");
+}
+
 }  // namespace
 }  // namespace probewall

@@ -63,6 +63,17 @@ INSTANTIATE_TEST_SUITE_P(
                       PathCase{"/api/config", Api::kInfo, Impl::kOpenWebUi},
                       PathCase{"/v2/health/ready", Api::kInfo, Impl::kTriton},
                       PathCase{"/api/serve/applications/", Api::kInfo, Impl::kRay},
+                      PathCase{"/reset_prefix_cache", Api::kInfo, Impl::kVllm},
+                      PathCase{"/get_world_size", Api::kInfo, Impl::kVllm},
+                      PathCase{"/v1/load_lora_adapter", Api::kInfo, Impl::kVllm},
+                      PathCase{"/load_lora_adapter", Api::kInfo, Impl::kSglang},
+                      PathCase{"/update_weights_from_tensor", Api::kInfo, Impl::kSglang},
+                      PathCase{"/api/v0/logs/file", Api::kInfo, Impl::kRay},
+                      PathCase{"/api/v0/models", Api::kModels, Impl::kLmStudio},
+                      PathCase{"/api/v1/models/download/status/1", Api::kInfo, Impl::kLmStudio},
+                      PathCase{"/api/v1/model", Api::kInfo, Impl::kKoboldCpp},
+                      PathCase{"/global/spend/report", Api::kInfo, Impl::kLiteLlm},
+                      PathCase{"/user/daily/activity", Api::kInfo, Impl::kLiteLlm},
                       PathCase{"/mcp", Api::kMcp, Impl::kMcp},
                       PathCase{"/messages?sessionId=1", Api::kMcp, Impl::kMcp},
                       PathCase{"/v1/messages", Api::kAnthropicMessages, Impl::kAnthropic},
@@ -77,6 +88,64 @@ TEST(Classify, BodyDecidesWhereThePathSaysNothing) {
   EXPECT_EQ(classify_path("/x", R"({"model":"m","messages":[]})").api, Api::kChatCompletions);
   EXPECT_EQ(classify_path("/x", R"({"contents":[{"parts":[]}]})").api, Api::kGemini);
   EXPECT_EQ(classify_path("/x", R"({"hello":1})").api, Api::kNone);
+}
+
+struct BodyCase {
+  const char* target;
+  const char* body;
+  Api api;
+  Impl impl;
+};
+std::ostream& operator<<(std::ostream& out, const BodyCase& c) {
+  return out << c.target << ' ' << c.body;
+}
+
+class OtherWork : public ::testing::TestWithParam<BodyCase> {};
+
+TEST_P(OtherWork, CountsAsGeneration) {
+  const auto c = classify_path(GetParam().target, GetParam().body);
+  EXPECT_STREQ(to_string(c.api), to_string(GetParam().api));
+  EXPECT_STREQ(to_string(c.impl), to_string(GetParam().impl));
+  EXPECT_TRUE(is_generation(c.api));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Paths, OtherWork,
+    ::testing::Values(
+        BodyCase{"/api/v1/chat", R"({"model":"m","input":"hi"})", Api::kChatCompletions,
+                 Impl::kLmStudio},
+        BodyCase{"/api/v1/models/load", R"({"model":"m"})", Api::kCompute, Impl::kLmStudio},
+        BodyCase{"/", R"({"inputs":"hi","parameters":{}})", Api::kCompletions, Impl::kUnknown},
+        BodyCase{"/v1/audio/speech", R"({"model":"m","input":"hi"})", Api::kCompute, Impl::kOpenAi},
+        BodyCase{"/v1/audio/transcriptions", "", Api::kCompute, Impl::kOpenAi},
+        BodyCase{"/openai/v1/images/generations", R"({"prompt":"x"})", Api::kCompute,
+                 Impl::kOpenAi},
+        BodyCase{"/pooling", R"({"model":"m","input":"x"})", Api::kEmbeddings, Impl::kOther},
+        BodyCase{"/score", R"({"model":"m","text_1":"a","text_2":"b"})", Api::kEmbeddings,
+                 Impl::kOther},
+        BodyCase{"/score", R"({"queries":"a","documents":["b"]})", Api::kEmbeddings, Impl::kOther},
+        BodyCase{"/v1/score", R"({"query":"a","label_token_ids":[1]})", Api::kEmbeddings,
+                 Impl::kOther},
+        BodyCase{"/api/web_search", R"({"query":"x"})", Api::kCompute, Impl::kUnknown},
+        BodyCase{"/api/experimental/web_search", R"({"query":"x"})", Api::kCompute, Impl::kOllama},
+        BodyCase{"/api/extra/tts", R"({"input":"x"})", Api::kCompute, Impl::kKoboldCpp}));
+
+TEST(Classify, WordsThatOtherApplicationsHaveForPathsAreNotModelServers) {
+  for (const char* target :
+       {"/score", "/pooling", "/classify", "/api/v1/chat", "/api/v1/chats", "/", "/user/list",
+        "/team/new", "/config", "/ui/", "/images/edits", "/v1/images/42", "/audio/speech",
+        "/api/web_search", "/api/v1/modelling", "/models/load", "/api/v1"}) {
+    const auto c = classify_path(target, R"({"player":"ann","points":3})");
+    EXPECT_STREQ(to_string(c.api), "none") << target;
+    EXPECT_STREQ(to_string(c.impl), "unknown") << target;
+  }
+}
+
+TEST(Classify, PathsThatSeveralProductsHaveNameNone) {
+  EXPECT_EQ(classify_path("/api/v1/models").api, Api::kModels);
+  EXPECT_EQ(classify_path("/api/v1/models").impl, Impl::kUnknown);
+  EXPECT_EQ(classify_path("/api/v1/chat/completions").impl, Impl::kOpenAi);
+  EXPECT_EQ(classify_path("/health_generate").impl, Impl::kUnknown);
 }
 
 TEST(Classify, BodyTellsWhoseNativeGeneratePathItIs) {

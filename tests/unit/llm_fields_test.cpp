@@ -57,6 +57,31 @@ TEST(LlmFields, ReadResponses) {
   EXPECT_EQ(f.message_count, 2u);
 }
 
+TEST(LlmFields, ReadTritonsGenerate) {
+  const auto f = read_llm_fields(R"({"text_input":"hello","parameters":{"max_tokens":20}})");
+  EXPECT_EQ(f.user_text, "hello");
+  EXPECT_EQ(f.max_tokens, 20);
+  EXPECT_EQ(read_llm_fields(R"({"text_input":["a","b"]})").user_text, "b");
+}
+
+TEST(LlmFields, ReadWhatAnMcpServerIsToSample) {
+  auto f = read_llm_fields(
+      R"({"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{"messages":[)"
+      R"({"role":"user","content":{"type":"text","text":"first"}},)"
+      R"({"role":"assistant","content":{"type":"text","text":"ok"}},)"
+      R"({"role":"user","content":{"type":"text","text":"last"}}],"maxTokens":9}})");
+  EXPECT_EQ(f.rpc_method, "sampling/createMessage");
+  EXPECT_EQ(f.user_text, "last");
+  EXPECT_EQ(f.message_count, 3u);
+  f = read_llm_fields(
+      R"({"method":"sampling/createMessage","params":{"messages":[)"
+      R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}})");
+  EXPECT_EQ(f.user_text, "a\nb");
+  f = read_llm_fields(
+      R"({"method":"tools/call","params":{"name":"t","arguments":{"messages":[{"content":"no"}]}}})");
+  EXPECT_EQ(f.user_text, "");
+}
+
 TEST(LlmFields, ReadOllama) {
   auto f = read_llm_fields(
       R"({"model":"llama3","prompt":"why","system":"s","stream":false,"options":{"num_predict":7}})");
@@ -157,6 +182,23 @@ TEST(LlmFields, NumbersCutAtTheEndAreNotBelieved) {
   EXPECT_EQ(read_llm_fields(R"({"max_tokens":51 )").max_tokens, 51);
   EXPECT_EQ(read_llm_fields(R"({"max_tokens":1e3})").max_tokens, 1000);
   EXPECT_FALSE(read_llm_fields(R"({"max_tokens":1e999})").max_tokens.has_value());
+}
+
+TEST(LlmFields, TokensAskedAreThoseOfAllAnswersAboveEight) {
+  const auto asked = [](const char* body) { return tokens_asked(read_llm_fields(body)); };
+
+  EXPECT_EQ(asked(R"({"max_tokens":4096,"n":128})"), 4096 * 16);
+  EXPECT_EQ(asked(R"({"n":128,"max_tokens":4096})"), 4096 * 16) << "in any order";
+  EXPECT_EQ(asked(R"({"max_tokens":10,"n":2,"best_of":80})"), 100) << "the larger one";
+  EXPECT_EQ(asked(R"({"inputs":"x","parameters":{"max_new_tokens":10,"best_of":16}})"), 20);
+  EXPECT_EQ(asked(R"({"generationConfig":{"maxOutputTokens":10,"candidateCount":16}})"), 20);
+  EXPECT_EQ(asked(R"({"max_tokens":4096,"n":8})"), 4096) << "eight to choose from";
+  EXPECT_EQ(asked(R"({"max_tokens":4096})"), 4096);
+  EXPECT_EQ(asked(R"({"options":{"num_predict":-1},"n":128})"), -1) << "without end";
+  EXPECT_EQ(asked(R"({"n":128})"), std::nullopt);
+  EXPECT_EQ(asked(R"({"max_tokens":10,"n":-5})"), 10);
+  EXPECT_EQ(asked(R"({"max_tokens":10,"x":{"n":128}})"), 10) << "another n";
+  EXPECT_GT(asked(R"({"max_tokens":9000000000000000000,"n":9000000000000000000})"), 1e18);
 }
 
 TEST(LlmFields, DeepNestingIsPassedOverInLinearTime) {

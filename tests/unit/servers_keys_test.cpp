@@ -21,6 +21,18 @@ class ServerKeys : public testing::Test {
     return feed("POST", "/v1/chat/completions", Api::kChatCompletions, R"({"choices":[]})", key,
                 status, minute, client);
   }
+  /// A chat without a key that a page elsewhere asks for (`origin`), or that names `model`.
+  void forbid(const std::string& body, bool origin, const std::string& model = "") {
+    origin_ = origin;
+    model_ = model;
+    refusal_ = body;
+    chat("", 403, 1);
+    origin_ = false;
+    model_.clear();
+    refusal_ = kRefusal;
+  }
+  std::uint64_t refusals() { return registry_.list(at_minute(1)).at(0).refusals; }
+  ServerReport report() { return registry_.list(at_minute(1)).at(0); }
   std::optional<Exposure> read(const std::string& path, const std::string& body,
                                Impl impl = Impl::kUnknown) {
     return feed("GET", path, Api::kInfo, body, "", 200, 0, "198.51.100.7", impl);
@@ -42,6 +54,9 @@ class ServerKeys : public testing::Test {
     request.head.auth = key.empty() ? AuthKind::kNone : AuthKind::kBearer;
     request.head.auth_hash = key;
     request.head.well_known_key = key == "manual";
+    request.head.session_key = key.starts_with("session");
+    request.head.origin = origin_;
+    request.llm.model = model_;
     request.api = api;
     Response response;
     response.request_id = id_;
@@ -50,11 +65,19 @@ class ServerKeys : public testing::Test {
     response.impl = impl;
     response.head_and_body_prefix = "HTTP/1.1 " + std::to_string(status) +
                                     " X\r\nContent-Type: application/json\r\n\r\n" +
-                                    (status == 200 ? body : R"({"error":"no"})");
+                                    (status == 200 ? body : refusal_);
     return registry_.on_response(request, response);
   }
 
+  static constexpr const char* kRefusal = R"({"error":"no"})";
   ServerRegistry registry_;
+  std::string refusal_ = kRefusal;
+
+ protected:
+  bool origin_ = false;
+  std::string model_;
+
+ private:
   std::uint64_t id_ = 0;
 };
 
@@ -79,6 +102,34 @@ TEST_F(ServerKeys, FourKeysOfOneStrangerAreNotAllRight) {
   EXPECT_NE(exposure->evidence().find("one of several keys, all let in"), std::string::npos);
   chat("e", 401, 5);
   EXPECT_FALSE(exposed(5));
+}
+
+TEST_F(ServerKeys, AForbiddenToAForeignPageClosesNothing) {
+  chat("");
+  ASSERT_TRUE(exposed());
+  forbid("", true);
+  forbid("bad token", true);
+  forbid("<h1>Forbidden</h1>", false);
+  forbid("unknown model: key", false, "key");
+  EXPECT_TRUE(exposed(1));
+  EXPECT_EQ(refusals(), 0u);
+  forbid(R"({"detail":"Not authenticated"})", false);
+  EXPECT_FALSE(exposed(1)) << "mended";
+  EXPECT_EQ(refusals(), 1u);
+}
+
+TEST_F(ServerKeys, SessionsThatChangeAreNotSeveralKeys) {
+  for (const char* key : {"session1", "session2", "session3", "session4", "session5"})
+    EXPECT_FALSE(chat(key).has_value()) << key;
+  EXPECT_FALSE(exposed());
+}
+
+TEST_F(ServerKeys, AKeyInTheModelsPlaceIsNotShown) {
+  model_ = "sk-prod-7f3a9c1e5b2d8f40";
+  const auto exposure = chat("");
+  ASSERT_TRUE(exposure.has_value());
+  EXPECT_NE(exposure->evidence().find("(model sk-…)"), std::string::npos) << exposure->evidence();
+  EXPECT_EQ(report().models, std::vector<std::string>{"sk-…"});
 }
 
 TEST_F(ServerKeys, CustomersWithAKeyEachAreNoExposure) {

@@ -28,6 +28,8 @@ struct HeadFacts {
   bool upgrade = false;
   bool odd = false;  ///< needed leniency: bare LF, space before colon, folding, NUL, version...
   bool well_known_key = false;  ///< the key stands in manuals: see well_known_keys.hpp
+  bool session_key = false;     ///< the key is a cookie, or added by a proxy: it changes by itself
+  bool origin = false;          ///< a browser says from which page the request comes (CORS)
   AuthKind auth = AuthKind::kNone;
 };
 
@@ -35,7 +37,7 @@ struct RequestHead : HeadFacts {
   std::string method;
   std::string target;     ///< as sent, with the query; values of key-like parameters are removed
   std::string path;       ///< target without query, without "scheme://host"
-  HeaderList headers;     ///< in order of arrival
+  HeaderList headers;     ///< in order of arrival; keys and cookies without their values
   std::string auth_hash;  ///< 16 hex digits of a keyed hash; empty without key
 
   /// As a fresh one, but for the memory its texts have.

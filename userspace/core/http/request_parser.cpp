@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/http/head_scanner.hpp"
+#include "core/http/key_names.hpp"
 #include "core/http/text.hpp"
 #include "core/http/well_known_keys.hpp"
 
@@ -25,18 +26,29 @@ std::string_view take_line(std::string_view& text, bool& bare) {
   return line;
 }
 
-bool is_key_parameter(std::string_view name) {
-  for (const std::string_view key :
-       {"key", "api_key", "api-key", "apikey", "access_token", "token", "auth", "x-goog-api-key"}) {
-    if (equals_lower(name, key)) return true;
-  }
-  return false;
-}
-
 /// Text that makes a careless logger look something up stands where a key does, and is none.
 bool is_lookup(std::string_view value) {
   const auto at = value.find("${");
   return at != std::string_view::npos && contains_lower(value.substr(at), "ndi:");
+}
+
+/// Look-ups, templates and functions of a shell: no program sets such a cookie.
+bool is_program(std::string_view value) {
+  if (value.find('{') == value.npos) return false;
+  return value.find("${") != value.npos || value.find("#{") != value.npos ||
+         value.find("{{") != value.npos || value.find("()") != value.npos;
+}
+
+constexpr std::size_t kShortestCookieKey = 8;  ///< "1", "true" and "deleted" are no keys
+
+/// What of it is the same in the next request: AWS signs each one anew under the same key.
+std::string_view lasting_part(std::string_view authorization) {
+  constexpr std::string_view kScheme = "AWS4-HMAC-SHA256", kCredential = "Credential=";
+  if (!authorization.starts_with(kScheme)) return authorization;
+  const auto at = authorization.find(kCredential);
+  if (at == authorization.npos) return authorization;
+  const auto key = authorization.substr(at);
+  return key.substr(0, find_any<'/', ','>(key));
 }
 
 class HeadBuilder {
@@ -141,7 +153,7 @@ class HeadBuilder {
       const auto parameter = rest.substr(0, end);
       const auto equals = parameter.find('=');
       const bool key = equals != std::string_view::npos && is_key_parameter(rest.substr(0, equals));
-      if (key) set_auth(AuthKind::kOther, parameter.substr(equals + 1));
+      if (key) set_auth(KeyRank::kKey, parameter.substr(equals + 1));
       head_.target += key ? parameter.substr(0, equals + 1) : parameter;
       if (end == std::string_view::npos) break;
       head_.target += '&';
@@ -190,29 +202,59 @@ class HeadBuilder {
       case 6:
         if (equals_lower(name, "expect")) {
           head_.expect_continue = contains_lower(value, "100-continue");
+        } else if (equals_lower(name, "origin")) {
+          head_.origin = true;
+        } else if (equals_lower(name, "cookie")) {
+          cookies(value);
         }
-        return false;
+        break;
       case 7:
         if (equals_lower(name, "upgrade")) head_.upgrade = true;
-        return equals_lower(name, "api-key") && take_key(value);
-      case 9:
-        return equals_lower(name, "x-api-key") && take_key(value);
+        break;
       case 10:
-        if (equals_lower(name, "connection")) set_connection(value);
+        if (!equals_lower(name, "connection")) break;
+        set_connection(value);
         return false;
       case 13:
-        return equals_lower(name, "authorization") && authorization(value);
+        if (equals_lower(name, "authorization")) return authorization(value);
+        break;
       case 14:
         if (equals_lower(name, "content-length")) content_length(value);
-        return equals_lower(name, "x-goog-api-key") && take_key(value);
+        break;
       case 17:
         if (equals_lower(name, "transfer-encoding")) transfer_encoding(value);
-        return false;
-      case 19:
-        return equals_lower(name, "proxy-authorization") && take_key(value);
+        break;
       default:
-        return false;
+        break;
     }
+    const KeyRank rank = key_header(name);
+    if (rank == KeyRank::kNone) return false;
+    if (value.size() > 7 && equals_lower(value.substr(0, 7), "bearer "))
+      value = trim_blank(value.substr(7));
+    set_auth(rank, value);
+    return true;
+  }
+
+  /// Cookies are nobody else's business: of their values only what is a program goes on.
+  void cookies(std::string_view value) {
+    std::string programs;
+    while (!value.empty()) {
+      const auto end = value.find(';');
+      const auto cookie = trim_blank(value.substr(0, end));
+      value.remove_prefix(end == value.npos ? value.size() : end + 1);
+      if (is_program(cookie)) {
+        programs += programs.empty() ? "" : "; ";
+        programs += cookie;
+        continue;
+      }
+      const auto equals = std::min(cookie.find('='), cookie.size());
+      const auto key = cookie.substr(std::min(equals + 1, cookie.size()));
+      if (key.size() < kShortestCookieKey) continue;
+      if (const KeyRank rank = key_cookie(cookie.substr(0, equals)); rank != KeyRank::kNone)
+        set_auth(rank, key);
+    }
+    folded_ = std::move(programs);
+    value_ = folded_;
   }
 
   void set_connection(std::string_view value) {
@@ -249,27 +291,26 @@ class HeadBuilder {
 
   bool authorization(std::string_view value) {
     const auto space = find_any<' ', '\t'>(value);
-    if (!equals_lower(value.substr(0, space), "bearer")) return take_key(value);
+    if (!equals_lower(value.substr(0, space), "bearer")) {
+      set_auth(KeyRank::kKey, lasting_part(value));
+      return true;
+    }
     const auto key = space == std::string_view::npos ? "" : trim_blank(value.substr(space));
-    set_auth(AuthKind::kBearer, key);
+    set_auth(KeyRank::kBearer, key);
     return true;
   }
 
-  bool take_key(std::string_view key) {
-    set_auth(AuthKind::kOther, key);
-    return true;
-  }
-
-  /// A bearer token says more than any other key, the first of a kind more than the next.
-  void set_auth(AuthKind kind, std::string_view key) {
-    if (key.empty() && kind != AuthKind::kBearer) return;
-    if (head_.auth == AuthKind::kBearer) return;
-    if (head_.auth == kind) return;
-    head_.auth = kind;
+  /// What says more of the sender counts, of a rank what comes first.
+  void set_auth(KeyRank rank, std::string_view key) {
+    if (key.empty() && rank != KeyRank::kBearer) return;
+    if (rank <= rank_) return;
+    rank_ = rank;
+    head_.auth = rank == KeyRank::kBearer ? AuthKind::kBearer : AuthKind::kOther;
+    head_.session_key = rank < KeyRank::kKey;
     // However a client writes the variable that nobody filled in: it is no guess at keys.
     const bool unfilled = is_unfilled_variable(key);
     head_.auth_hash = key_hash(unfilled ? "${}" : key, secret_);
-    head_.well_known_key = unfilled || is_well_known_key(key);
+    head_.well_known_key = !head_.session_key && (unfilled || is_well_known_key(key));
   }
 
   void finish() {
@@ -285,6 +326,7 @@ class HeadBuilder {
   RequestHead& head_;
   std::string_view name_, value_;  ///< of the running header, which may be folded further
   std::string folded_;
+  KeyRank rank_ = KeyRank::kNone;  ///< of the key found so far
   bool pending_ = false;
   bool keep_alive_ = false;
   bool regular_seen_ = false;  ///< HTTP/2: a field that is no pseudo-header

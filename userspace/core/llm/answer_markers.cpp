@@ -6,143 +6,11 @@
 #include <cstdint>
 
 #include "core/http/text.hpp"
+#include "core/llm/answer_marker_rows.hpp"
 #include "core/llm/classify.hpp"
 
 namespace probewall {
 namespace {
-
-struct Marker {
-  std::string_view text;
-  Impl impl;                   ///< kUnknown: only a part of other rows
-  std::string_view also = {};  ///< another row's text that must occur, too
-};
-
-/// Compared with the header lines, without case. A name follows its line's start: values name other
-/// products' headers (Access-Control-Allow-Headers).
-constexpr Marker kServerMarkers[] = {
-    {"\nserver: llama.cpp", Impl::kLlamaCpp},
-    {"\nserver: koboldcpp", Impl::kKoboldCpp},
-    {"\nx-litellm-", Impl::kLiteLlm},
-    {"\nserver: text-generation-inference", Impl::kTgi},
-    {"\nnv-status:", Impl::kTriton},
-    {"resource_metadata=", Impl::kMcp},
-    {"\nmcp-session-id:", Impl::kMcp},
-    {"\nx-compute-type:", Impl::kTgi},
-    {"\nserver: lm-studio", Impl::kLmStudio},
-    {"\nanthropic-", Impl::kAnthropic},
-    {"\nopenai-processing-ms:", Impl::kOpenAi},
-    {"\nopenai-organization:", Impl::kOpenAi},
-    {"\nopenai-version:", Impl::kOpenAi},
-};
-
-/// Case-sensitive, most telling first. What a model says and which model a client asks for must not
-/// name a product: a marker holds a JSON key with its quotes, or begins a line (inside a JSON
-/// string quotes and line ends are escaped). Blanks after `:`, `,`, `[` and `{` do not matter.
-constexpr Marker kBodyMarkers[] = {
-    {"\nOllama is running", Impl::kOllama},
-    {"\"lmstudio\":true", Impl::kLmStudio},
-    {"\"error\":\"Unexpected endpoint or method. (", Impl::kLmStudio},
-    {"\"compatibility_type\":", Impl::kLmStudio},
-    {"\"owned_by\":\"organization_owner\"", Impl::kLmStudio},
-    // KoboldCpp speaks Ollama's format, too.
-    {"\"result\":\"KoboldCpp\"", Impl::kKoboldCpp},
-    {"\"result\":\"koboldcpp/", Impl::kKoboldCpp},
-    {"\"owned_by\":\"koboldcpp\"", Impl::kKoboldCpp},
-    {"\"family\":\"koboldcpp\"", Impl::kKoboldCpp},
-    {"\"owned_by\":\"llamacpp\"", Impl::kLlamaCpp},
-    {"\"default_generation_settings\":", Impl::kLlamaCpp},
-    {"\"timings\":{\"prompt_n\":", Impl::kLlamaCpp},
-    {"\"timings\":{\"cache_n\":", Impl::kLlamaCpp},
-    {"\"tokens_predicted\":", Impl::kLlamaCpp},
-    {"\"message\":\"Invalid API Key\",\"type\":\"authentication_error\"", Impl::kLlamaCpp},
-    {"\"message\":\"Loading model\",\"type\":\"unavailable_error\"", Impl::kLlamaCpp},
-    {"\n# HELP llamacpp:", Impl::kLlamaCpp},
-    {"\"owned_by\":\"sglang\"", Impl::kSglang},
-    {"\"mem_fraction_static\":", Impl::kSglang},
-    {"\"disaggregation_mode\":", Impl::kSglang},
-    {"\"is_generation\":", Impl::kSglang},
-    {"\"matched_stop\":", Impl::kSglang},
-    {"\n# HELP sglang:", Impl::kSglang},
-    {"\"owned_by\":\"tensorrt_llm\"", Impl::kTriton},
-    {"\"disaggregated_params\":", Impl::kTriton},
-    {"\nGeneration health check OK", Impl::kTriton},
-    {"\"extensions\":[\"classification\"", Impl::kTriton},
-    {"\"error\":\"Request for unknown model:", Impl::kTriton},
-    {"\"owned_by\":\"vllm\"", Impl::kVllm},
-    {"\"system_fingerprint\":\"vllm-", Impl::kVllm},
-    {"\"kv_transfer_params\":", Impl::kVllm},
-    {"\"prompt_logprobs\":", Impl::kVllm},
-    {"` does not exist.\",\"type\":\"NotFoundError\"", Impl::kVllm},
-    {"\n# HELP vllm:", Impl::kVllm},
-    {"\"max_batch_total_tokens\":", Impl::kTgi},
-    {"\"docker_label\":", Impl::kTgi},
-    {"\"model_pipeline_tag\":", Impl::kTgi},
-    {"\"error_type\":\"validation\"", Impl::kTgi},
-    {"\n# HELP localai_", Impl::kLocalAi},
-    {"\nlocalai_", Impl::kLocalAi},
-    {"\"gallery_element_name\":", Impl::kLocalAi},
-    {"\"backends\":", Impl::kLocalAi, "\"loaded_models\":"},
-    {"\"loaded_models\":", Impl::kUnknown},
-    {"\"lora_names\":", Impl::kTextGen},
-    {"\"object\":\"model\",\"created\":0,\"owned_by\":\"user\"", Impl::kTextGen},
-    {"\"litellm_version\":", Impl::kLiteLlm},
-    {"\"litellm_params\":", Impl::kLiteLlm},
-    {"\"healthy_endpoints\":", Impl::kLiteLlm},
-    {"\"message\":\"litellm.", Impl::kLiteLlm},
-    {"\"message\":\"Authentication Error, ", Impl::kLiteLlm, "\"type\":\"auth_error\""},
-    {"\"type\":\"auth_error\"", Impl::kUnknown},
-    {"\"name\":\"Open WebUI\"", Impl::kOpenWebUi},
-    {"\"features\":{\"auth\":", Impl::kOpenWebUi},
-    {"\"deployment_id\":\"\"", Impl::kOpenWebUi},
-    {"\"owned_by\":\"janhq\"", Impl::kJan},
-    {"\"owned_by\":\"humanity\"", Impl::kGpt4All},
-    {"\"actor_name\":\"SERVE_CONTROLLER_ACTOR\"", Impl::kRay},
-    {"\"ray_version\":", Impl::kRay},
-    {"\"submission_id\":\"raysubmit_", Impl::kRay},
-    {"\"serverInfo\":", Impl::kMcp},
-    {"\"message\":\"Not Acceptable: Client must accept ", Impl::kMcp},
-    {"\nevent: endpoint", Impl::kMcp},
-    {"\"owned_by\":\"xinference\"", Impl::kXinference},
-    {"\"model_ability\":", Impl::kXinference},
-    {"\"node_type\":\"Supervisor\"", Impl::kXinference},
-    {"\"families\":", Impl::kOllama},
-    {"\"eval_duration\":", Impl::kOllama},
-    {"\"owned_by\":\"library\"", Impl::kOllama},
-    {"\"system_fingerprint\":\"fp_ollama\"", Impl::kOllama},
-    {"\"created_at\":\"", Impl::kOllama, "\"done\":"},
-    {"\"done\":", Impl::kUnknown},
-    {" not found, try pulling it first\"", Impl::kOllama, "\"error\":\"model "},
-    {" not found, try pulling it first\",\"type\":", Impl::kOllama, "\"message\":\"model "},
-    {"' not found\"}", Impl::kOllama, "\"error\":\"model "},
-    {"' not found\",\"type\":\"api_error\"", Impl::kOllama, "\"message\":\"model "},
-    {"' not found\",\"type\":\"not_found_error\"", Impl::kOllama, "\"message\":\"model "},
-    {"\"error\":\"model ", Impl::kUnknown},
-    {"\"message\":\"model ", Impl::kUnknown},
-    // Formats that other servers speak as well: last.
-    {"\"type\":\"message\",\"role\":\"assistant\"", Impl::kAnthropic},
-    {"\"type\":\"error\",\"error\":{\"type\":\"", Impl::kAnthropic},
-    {"\"usageMetadata\":", Impl::kGemini},
-    {"\"status\":\"PERMISSION_DENIED\"", Impl::kGemini, "\"error\":{\"code\":"},
-    {"\"status\":\"UNAUTHENTICATED\"", Impl::kGemini, "\"error\":{\"code\":"},
-    {"\"status\":\"INVALID_ARGUMENT\"", Impl::kGemini, "\"error\":{\"code\":"},
-    {"\"status\":\"NOT_FOUND\"", Impl::kGemini, "\"error\":{\"code\":"},
-    {"\"status\":\"RESOURCE_EXHAUSTED\"", Impl::kGemini, "\"error\":{\"code\":"},
-    {"\"error\":{\"code\":", Impl::kUnknown},
-};
-
-/// Plain words: only in what no model writes, a page or an OpenAPI document.
-constexpr Marker kPageMarkers[] = {
-    {"<title>LocalAI", Impl::kLocalAi},
-    {"<title>KoboldAI Lite", Impl::kKoboldCpp},
-    {"text-generation-webui/user_data", Impl::kTextGen},
-    {"Proxy Server to call 100+ LLMs", Impl::kLiteLlm},
-    {"LiteLLM API", Impl::kLiteLlm},
-    {"<title>Open WebUI", Impl::kOpenWebUi},
-    {"content=\"Open WebUI", Impl::kOpenWebUi},
-    {"Jan API Server", Impl::kJan},
-    {"<title>Ray Dashboard", Impl::kRay},
-    {"/v1/model_registrations/", Impl::kXinference},
-};
 
 /// After these, JSON writers put blanks or not.
 constexpr bool opens_gap(char c) { return c == ':' || c == ',' || c == '[' || c == '{'; }
@@ -274,6 +142,15 @@ bool is_page(std::string_view body) {
 }
 
 }  // namespace
+
+bool holds_json(std::string_view text, std::string_view marker) {
+  const std::size_t solid = solid_bytes(marker);
+  const std::string_view start = marker.substr(0, solid);
+  for (auto at = text.find(start); at != text.npos; at = text.find(start, at + 1)) {
+    if (begins_with_json(text.substr(at), marker, solid)) return true;
+  }
+  return false;
+}
 
 Impl impl_of_answer(std::string_view head_and_body) {
   const auto head = head_and_body.substr(0, head_and_body.find("\r\n\r\n"));

@@ -3,23 +3,25 @@
 
 #include <cstdint>
 
-#include "core/http/percent.hpp"
 #include "core/http/text.hpp"
+#include "core/llm/paths.hpp"
 
 namespace probewall {
 namespace {
 
-enum class Match : std::uint8_t { kExact, kPrefix, kSuffix };
+using Match = PathMatch;
 
 struct PathRule {
   std::string_view path;
   Match match;
   Api api;
-  Impl impl;
+  Impl impl;                   ///< kUnknown: several products have the path
+  std::string_view with = {};  ///< top-level key, in lower case, that the body must have
 };
 
 /// First match wins: products' own paths before the formats that many share. Suffixes also match
-/// behind a proxy's prefix.
+/// behind a proxy's prefix. Words that any web application may have for a path (/score, /user/info)
+/// are here only `with` what the body says, or not at all.
 constexpr PathRule kRules[] = {
     // Ollama
     {"/api/generate", Match::kSuffix, Api::kOllamaGenerate, Impl::kOllama},
@@ -37,7 +39,11 @@ constexpr PathRule kRules[] = {
     {"/api/ps", Match::kSuffix, Api::kOllamaManage, Impl::kOllama},
     {"/api/blobs/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
     {"/ollama/api/blobs/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/experimental/web_search", Match::kSuffix, Api::kCompute, Impl::kOllama},
+    {"/api/experimental/web_fetch", Match::kSuffix, Api::kCompute, Impl::kOllama},
     {"/api/experimental/", Match::kPrefix, Api::kOllamaManage, Impl::kOllama},
+    {"/api/web_search", Match::kSuffix, Api::kCompute, Impl::kUnknown, "query"},
+    {"/api/web_fetch", Match::kSuffix, Api::kCompute, Impl::kUnknown, "url"},
     {"/api/me", Match::kExact, Api::kInfo, Impl::kOllama},
     // LM Studio
     {"/lmstudio-greeting", Match::kSuffix, Api::kInfo, Impl::kLmStudio},
@@ -46,8 +52,16 @@ constexpr PathRule kRules[] = {
     {"/api/v0/chat/completions", Match::kSuffix, Api::kChatCompletions, Impl::kLmStudio},
     {"/api/v0/completions", Match::kSuffix, Api::kCompletions, Impl::kLmStudio},
     {"/api/v0/embeddings", Match::kSuffix, Api::kEmbeddings, Impl::kLmStudio},
+    {"/api/v1/chat", Match::kSuffix, Api::kChatCompletions, Impl::kLmStudio, "input"},
+    {"/api/v1/models/load", Match::kSuffix, Api::kCompute, Impl::kLmStudio},
+    {"/api/v1/models/unload", Match::kSuffix, Api::kInfo, Impl::kLmStudio},
+    {"/api/v1/models/download", Match::kPrefix, Api::kInfo, Impl::kLmStudio},
+    // Also of OpenRouter and its like, Lemonade and Open WebUI.
+    {"/api/v1/models", Match::kSuffix, Api::kModels, Impl::kUnknown},
     // KoboldCpp
     {"/api/extra/generate", Match::kPrefix, Api::kCompletions, Impl::kKoboldCpp},
+    {"/api/extra/tts", Match::kSuffix, Api::kCompute, Impl::kKoboldCpp},
+    {"/api/extra/transcribe", Match::kSuffix, Api::kCompute, Impl::kKoboldCpp},
     {"/api/extra/", Match::kPrefix, Api::kInfo, Impl::kKoboldCpp},
     {"/api/v1/generate", Match::kSuffix, Api::kCompletions, Impl::kKoboldCpp},
     {"/api/v1/model", Match::kSuffix, Api::kInfo, Impl::kKoboldCpp},
@@ -87,13 +101,20 @@ constexpr PathRule kRules[] = {
     {"/get_model_info", Match::kSuffix, Api::kInfo, Impl::kSglang},
     {"/model_info", Match::kSuffix, Api::kInfo, Impl::kSglang},
     {"/flush_cache", Match::kSuffix, Api::kInfo, Impl::kSglang},
-    {"/update_weights_from_disk", Match::kSuffix, Api::kInfo, Impl::kSglang},
+    {"/update_weights_from_", Match::kPrefix, Api::kInfo, Impl::kSglang},
+    {"/release_memory_occupation", Match::kExact, Api::kInfo, Impl::kSglang},
+    {"/resume_memory_occupation", Match::kExact, Api::kInfo, Impl::kSglang},
+    {"/load_lora_adapter", Match::kExact, Api::kInfo, Impl::kSglang},
+    {"/unload_lora_adapter", Match::kExact, Api::kInfo, Impl::kSglang},
     // vLLM; /server_info is also SGLang's new name
     {"/server_info", Match::kSuffix, Api::kInfo, Impl::kVllm},
     {"/collective_rpc", Match::kSuffix, Api::kInfo, Impl::kVllm},
     {"/load_lora_adapter", Match::kSuffix, Api::kInfo, Impl::kVllm},
     {"/unload_lora_adapter", Match::kSuffix, Api::kInfo, Impl::kVllm},
     {"/invocations", Match::kSuffix, Api::kChatCompletions, Impl::kVllm},
+    {"/reset_prefix_cache", Match::kExact, Api::kInfo, Impl::kVllm},
+    {"/reset_mm_cache", Match::kExact, Api::kInfo, Impl::kVllm},
+    {"/get_world_size", Match::kExact, Api::kInfo, Impl::kVllm},
     {"/is_sleeping", Match::kExact, Api::kInfo, Impl::kVllm},
     {"/wake_up", Match::kExact, Api::kInfo, Impl::kVllm},
     {"/sleep", Match::kExact, Api::kInfo, Impl::kVllm},
@@ -113,16 +134,23 @@ constexpr PathRule kRules[] = {
     {"/model/new", Match::kSuffix, Api::kInfo, Impl::kLiteLlm},
     {"/model_group/info", Match::kSuffix, Api::kInfo, Impl::kLiteLlm},
     {"/spend/", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/global/spend", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/config/pass_through_endpoint", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/get/config/callbacks", Match::kExact, Api::kInfo, Impl::kLiteLlm},
+    {"/user/daily/activity", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
+    {"/team/daily/activity", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
     {"/ui/litellm", Match::kPrefix, Api::kInfo, Impl::kLiteLlm},
     // Triton and TensorRT-LLM
     {"/v2/repository/", Match::kPrefix, Api::kInfo, Impl::kTriton},
     {"/v2/health/", Match::kPrefix, Api::kInfo, Impl::kTriton},
     {"/v2/models/", Match::kPrefix, Api::kCompletions, Impl::kTriton},
     {"/v2", Match::kExact, Api::kInfo, Impl::kTriton},
-    {"/health_generate", Match::kExact, Api::kInfo, Impl::kTriton},
+    {"/health_generate", Match::kExact, Api::kInfo, Impl::kUnknown},  // SGLang's as well
     // Ray
     {"/api/serve/", Match::kPrefix, Api::kInfo, Impl::kRay},
     {"/api/jobs", Match::kPrefix, Api::kInfo, Impl::kRay},
+    {"/api/job_agent/", Match::kPrefix, Api::kInfo, Impl::kRay},
+    {"/api/v0/logs", Match::kPrefix, Api::kInfo, Impl::kRay},
     {"/api/cluster_status", Match::kExact, Api::kInfo, Impl::kRay},
     {"/log_proxy", Match::kExact, Api::kInfo, Impl::kRay},
     {"/nodes", Match::kExact, Api::kInfo, Impl::kRay},
@@ -148,29 +176,29 @@ constexpr PathRule kRules[] = {
     {"/embeddings", Match::kSuffix, Api::kEmbeddings, Impl::kOpenAi},
     {"/rerank", Match::kSuffix, Api::kEmbeddings, Impl::kOther},
     {"/embed", Match::kSuffix, Api::kEmbeddings, Impl::kOther},
+    {"/pooling", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "input"},
+    {"/pooling", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "messages"},
+    {"/classify", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "input"},
+    {"/score", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "text_1"},
+    {"/score", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "data_1"},
+    {"/score", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "queries"},
+    {"/score", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "documents"},
+    {"/score", Match::kSuffix, Api::kEmbeddings, Impl::kOther, "label_token_ids"},
+    {"/v1/audio/speech", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/audio/transcriptions", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/audio/translations", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/images/generations", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/images/edits", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/images/variations", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/v1/moderations", Match::kSuffix, Api::kCompute, Impl::kOpenAi},
+    {"/sdapi/v1/txt2img", Match::kSuffix, Api::kCompute, Impl::kOther},
+    {"/sdapi/v1/img2img", Match::kSuffix, Api::kCompute, Impl::kOther},
     {"/v1beta/models", Match::kSuffix, Api::kModels, Impl::kGemini},
     {"/v1beta/models/", Match::kPrefix, Api::kModels, Impl::kGemini},
     {"/v1/models", Match::kSuffix, Api::kModels, Impl::kOpenAi},
     {"/v1/models/", Match::kPrefix, Api::kModels, Impl::kOpenAi},
     {"/models", Match::kSuffix, Api::kModels, Impl::kOpenAi},
 };
-
-bool matches(std::string_view path, const PathRule& rule) {
-  if (path.size() < rule.path.size()) return false;
-  // One byte decides most comparisons.
-  const bool suffix = rule.match == Match::kSuffix;
-  if (suffix ? path.back() != rule.path.back() : path[1 % path.size()] != rule.path[1])
-    return false;
-  switch (rule.match) {
-    case Match::kExact:
-      return path == rule.path;
-    case Match::kPrefix:
-      return path.substr(0, rule.path.size()) == rule.path;
-    case Match::kSuffix:
-      return path.substr(path.size() - rule.path.size()) == rule.path;
-  }
-  return false;
-}
 
 bool has_key(const LlmFields& fields, std::string_view lower) {
   for (const auto& key : fields.top_keys) {
@@ -214,12 +242,8 @@ Classified by_body(const LlmFields& fields) {
 }  // namespace
 
 Classified classify(const RequestHead& head, const LlmFields& fields) {
-  const std::string_view raw = head.path;
-  const bool plain = raw.find('%') == raw.npos && raw.find("//") == raw.npos &&
-                     !(raw.size() > 1 && raw.back() == '/');
   std::string decoded;
-  if (!plain) normalise_path(raw, decoded);
-  const std::string_view path = plain ? raw : std::string_view{decoded};
+  const std::string_view path = clean_path(head.path, decoded);
   if (path == "/v1/chat/completions" && !is_rpc(fields)) {
     return {Api::kChatCompletions, Impl::kOpenAi};
   }
@@ -230,9 +254,12 @@ Classified classify(const RequestHead& head, const LlmFields& fields) {
     return {Api::kMcp, Impl::kMcp};
   }
   for (const PathRule& rule : kRules) {
-    if (!matches(path, rule)) continue;
+    if (!path_matches(path, rule.path, rule.match)) continue;
+    if (!rule.with.empty() && !has_key(fields, rule.with)) continue;
     return {rule.api, rule.path == "/generate" ? native_generate(fields) : rule.impl};
   }
+  // TGI's oldest path, and that of everything in its place (Hugging Face's endpoints).
+  if (path == "/" && has_key(fields, "inputs")) return {Api::kCompletions, Impl::kUnknown};
   return by_body(fields);
 }
 

@@ -22,4 +22,7 @@ Classified classify(const RequestHead& head, const LlmFields& fields);
 /// The product an answer gives away: Server header, then markers in head and body prefix.
 Impl impl_of_answer(std::string_view head_and_body);
 
+/// Whether `marker` occurs in `text`, blanks after `:`, `,`, `[` and `{` left aside.
+bool holds_json(std::string_view text, std::string_view marker);
+
 }  // namespace probewall

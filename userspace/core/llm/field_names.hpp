@@ -20,6 +20,7 @@ enum class FieldName : std::uint8_t {
   kSystemInstruction,
   kContents,
   kMaxTokens,
+  kChoices,  ///< how many answers at once
   kOptions,
   kStream,
   kInsecure,

@@ -79,6 +79,7 @@ FieldPlace child_place(FieldPlace parent, FieldName key, bool array) {
     case FieldPlace::kSystemPart:
       return parts && array ? FieldPlace::kSystem : FieldPlace::kOther;
     case FieldPlace::kParams:
+      if (key == FieldName::kMessages) return array ? FieldPlace::kMessages : FieldPlace::kOther;
       return key == FieldName::kClientInfo && !array ? FieldPlace::kClientInfo : FieldPlace::kOther;
     default:
       return FieldPlace::kOther;

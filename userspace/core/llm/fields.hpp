@@ -21,12 +21,14 @@ enum class Api : std::uint8_t {
   kOllamaChat,
   kOllamaManage,  ///< pull, push, create, copy, delete, show, ps, version
   kAnthropicMessages,
-  kGemini,  ///< .../models/NAME:generateContent
-  kMcp,     ///< JSON-RPC initialize, tools/list...
-  kInfo,    ///< a product's own information path: /props, /api/version, /lmstudio-greeting...
+  kGemini,   ///< .../models/NAME:generateContent
+  kMcp,      ///< JSON-RPC initialize, tools/list...
+  kInfo,     ///< a product's own information path: /props, /api/version, /lmstudio-greeting...
+  kCompute,  ///< other work: speech, pictures, moderation, a model loaded, a search in the web
   kCount
 };
-/// Whether the server computes for it: chat, completions, embeddings, in any product's format.
+/// Whether the server computes for it: chat, completions, embeddings, speech, pictures... in any
+/// product's format.
 bool is_generation(Api api);
 const char* to_string(Api api);  ///< "chat_completions", "ollama_chat"...; metrics label values
 
@@ -65,12 +67,17 @@ struct LlmFacts {
   std::size_t document_size = 0;  ///< when complete: bytes up to and with its last one
   bool malformed = false;         ///< a byte no JSON text can have there
   std::optional<std::int64_t>
-      max_tokens;  ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
+      max_tokens;             ///< max_tokens, max_completion_tokens, max_output_tokens, num_predict
+  std::uint32_t choices = 0;  ///< n, best_of, candidateCount, the largest; 0: not said
   std::optional<bool> stream;
   std::uint32_t message_count = 0;
   std::uint32_t tool_count = 0;
   std::optional<bool> insecure;  ///< Ollama pull/push
 };
+
+/// How much is asked for: `max_tokens`, times what `choices` is above the ordinary (up to eight
+/// answers to choose from are, and count once). Unset without `max_tokens`; never overflows.
+std::optional<std::int64_t> tokens_asked(const LlmFacts& facts);
 
 /// A scalar in a JSON body, by offsets into the body, strings without their quotes. In an array it
 /// has the array's name.

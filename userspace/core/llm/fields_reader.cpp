@@ -326,6 +326,10 @@ void LlmFieldsReader::State::number(std::string_view word) {
   const bool limit = here && top().key == FieldName::kMaxTokens;
   if (const auto small = small_integer(word)) {
     if (limit) out_->max_tokens = *small;
+    if (here && top().key == FieldName::kChoices && *small > 0) {
+      const auto most = std::min<std::int64_t>(*small, UINT32_MAX);
+      out_->choices = std::max(out_->choices, static_cast<std::uint32_t>(most));
+    }
     return;
   }
   double v = 0;

@@ -12,8 +12,8 @@ namespace probewall {
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
 /// Reads a JSON body, whole or cut anywhere, of the OpenAI (chat, completions, responses), Ollama,
-/// Anthropic, Gemini, TGI, llama.cpp and MCP formats. Field names compare without case, as Go's
-/// encoding/json does, and the last of several equal ones wins. Iterative, linear in `body`,
+/// Anthropic, Gemini, TGI, Triton, llama.cpp and MCP formats. Field names compare without case, as
+/// Go's encoding/json does, and the last of several equal ones wins. Iterative, linear in `body`,
 /// never fails: what is not JSON gives is_json = false.
 ///
 /// A reader that is used again allocates little; one for each thread.

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "core/llm/fields.hpp"
 
 namespace probewall {
+
+std::optional<std::int64_t> tokens_asked(const LlmFacts& facts) {
+  constexpr std::uint32_t kOrdinary = 8;
+  if (!facts.max_tokens || *facts.max_tokens <= 0 || facts.choices <= kOrdinary)
+    return facts.max_tokens;
+  // 2^31 tokens are more than any limit; times 2^32 choices they still fit.
+  const std::int64_t each = std::min<std::int64_t>(*facts.max_tokens, std::int64_t{1} << 31);
+  return std::max(*facts.max_tokens, each * facts.choices / kOrdinary);
+}
 
 bool is_generation(Api api) {
   switch (api) {
@@ -13,6 +24,7 @@ bool is_generation(Api api) {
     case Api::kOllamaChat:
     case Api::kAnthropicMessages:
     case Api::kGemini:
+    case Api::kCompute:
       return true;
     default:
       return false;
@@ -48,6 +60,8 @@ const char* to_string(Api api) {
       return "mcp";
     case Api::kInfo:
       return "info";
+    case Api::kCompute:
+      return "compute";
   }
   return "none";
 }

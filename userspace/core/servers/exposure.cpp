@@ -35,9 +35,44 @@ std::string Exposure::evidence() const {
   return text;
 }
 
+namespace {
+
+/// Where managing is closed by another switch than asking; null: by the same.
+const char* management_advice(Impl impl) {
+  switch (impl) {
+    case Impl::kLlamaCpp:
+      return "start llama-server with --api-key or --api-key-file, and without --props";
+    case Impl::kVllm:
+      return "take VLLM_ALLOW_RUNTIME_LORA_UPDATING and VLLM_SERVER_DEV_MODE out of vLLM's "
+             "environment: their paths change what it serves; and start it with --api-key";
+    case Impl::kTextGen:
+      return "start text-generation-webui with --api-key and --admin-key, and without --listen or "
+             "--public-api";
+    case Impl::kKoboldCpp:
+      return "start KoboldCpp without --admin, or with --adminpassword";
+    case Impl::kLiteLlm:
+      return "give LiteLLM a master key of your own (general_settings.master_key or "
+             "LITELLM_MASTER_KEY), not sk-1234 out of the manual, and delete the keys you did not "
+             "make";
+    case Impl::kOpenWebUi:
+      return "whoever signs up first administers Open WebUI: look for accounts you did not make, "
+             "set ENABLE_SIGNUP=False and WEBUI_AUTH=True";
+    case Impl::kTriton:
+      return "start Triton with --model-control-mode=none and --http-address=127.0.0.1, and put a "
+             "proxy that checks keys in front";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
 const char* exposure_advice(Impl impl, Access access) {
   if (impl == Impl::kLlamaCpp && access == Access::kPrompts)
     return "start llama-server with --no-slots, or with --api-key or --api-key-file";
+  if (access == Access::kManagement) {
+    if (const char* advice = management_advice(impl)) return advice;
+  }
   switch (impl) {
     case Impl::kOllama:
       return "Ollama asks nobody for a key: bind it to this machine (OLLAMA_HOST=127.0.0.1) and "

@@ -5,6 +5,10 @@
 #include <utility>
 
 #include "core/flow/answer_text.hpp"
+#include "core/http/shown_text.hpp"
+#include "core/http/text.hpp"
+#include "core/llm/refusal.hpp"
+#include "core/servers/access_paths.hpp"
 #include "core/servers/model_names.hpp"
 
 namespace probewall {
@@ -19,33 +23,6 @@ constexpr std::size_t kKeysOfNobody = 4;  ///< who has that many right ones?
 
 std::size_t index_of(Access access) { return static_cast<std::size_t>(access); }
 
-/// Reading what runs is no management; loading, making and deleting models is.
-bool changes_models(const Request& r) {
-  return r.head.method != "GET" && r.head.method != "HEAD" && !r.head.path.ends_with("/show");
-}
-
-/// Answered to somebody who may not manage, these say who else does, or what others ask.
-Access asked_for_others(std::string_view path) {
-  if (path == "/slots") return Access::kPrompts;
-  for (const std::string_view managed : {"/key/list", "/key/info", "/user/list", "/spend/logs"}) {
-    if (path == managed) return Access::kManagement;
-  }
-  return Access::kNone;
-}
-
-Access asked_for(const Request& r) {
-  if (r.head.method == "OPTIONS" || r.head.method == "HEAD") return Access::kInformation;
-  if (const Access others = asked_for_others(r.head.path); others != Access::kNone) return others;
-  if (is_generation(r.api))
-    return r.head.method == "GET" ? Access::kInformation : Access::kGeneration;
-  if (r.api == Api::kModels) return Access::kModels;
-  if (r.api == Api::kOllamaManage) return changes_models(r) ? Access::kManagement : Access::kModels;
-  if (r.api == Api::kMcp) return Access::kTools;
-  if (r.impl == Impl::kRay && r.api == Api::kInfo && r.head.path.starts_with("/api/jobs"))
-    return Access::kManagement;
-  return r.api == Api::kInfo ? Access::kInformation : Access::kNone;
-}
-
 /// The body's beginning, without the size of its first chunk and white space.
 std::string_view body_of(const Response& response) {
   const std::string_view all = response.head_and_body_prefix;
@@ -59,18 +36,44 @@ std::string_view body_of(const Response& response) {
   return first == std::string_view::npos ? std::string_view{} : body.substr(first);
 }
 
-/// Data for programs: a web page that answers every path with 200 gives nothing away.
-bool is_data(const Response& response) {
+std::optional<std::string_view> type_of(const Response& response) {
   const std::string_view all = response.head_and_body_prefix;
-  const auto body = body_of(response);
-  if (body.starts_with("{\"error\"") || body.starts_with("{ \"error\"")) return false;
+  return answer_field(all.substr(0, all.find("\r\n\r\n")), "content-type");
+}
+
+/// Errors come with 200, too.
+bool is_error(std::string_view body) {
+  if (!body.starts_with('{')) return false;
+  body.remove_prefix(std::min(body.find_first_not_of(" \t\r\n", 1), body.size()));
+  constexpr std::string_view kFailed = "\"success\":";
+  if (!body.starts_with(kFailed)) return body.starts_with("\"error\"");
+  return trim_blank(body.substr(kFailed.size())).starts_with("false");
+}
+
+/// Data for programs: a web page that answers every path with 200 gives nothing away.
+bool is_data(const Response& response, std::string_view body) {
+  if (is_error(body)) return false;
   if (body.starts_with('{') || body.starts_with('[') || body.starts_with("data:") ||
       body.starts_with("event:"))
     return true;
   if (!body.empty()) return false;
-  const auto type = answer_field(all.substr(0, all.find("\r\n\r\n")), "content-type");
+  const auto type = type_of(response);
   return type && (type->find("json") != std::string_view::npos ||
                   type->find("event-stream") != std::string_view::npos);
+}
+
+/// What says that something was done: data, nothing at all, or a word. Never a page.
+bool is_done(const Response& response, std::string_view body) {
+  if (body.starts_with('<') || is_error(body)) return false;
+  const auto type = type_of(response);
+  return !type || type->find("json") != std::string_view::npos ||
+         type->find("event-stream") != std::string_view::npos || type->starts_with("text/plain");
+}
+
+/// Speech and pictures.
+bool is_media(const Response& response) {
+  const auto type = type_of(response);
+  return type && (type->starts_with("audio/") || type->starts_with("image/"));
 }
 
 bool is_product(Impl impl) {
@@ -86,19 +89,29 @@ std::optional<Exposure> ServerRegistry::on_response(const Request& request,
                                                     const Response& response) {
   if (response.status < 200 || request.decoy || request.conflicting) return std::nullopt;
   const bool ok = response.status < 300;
-  const bool refusal = response.status == 401 || response.status == 403;
   const ServerAddress address{request.flow.server, request.flow.server_port};
+  const std::string_view body = body_of(response);
+  const Asked asked =
+      ok ? given_to(request, body, shown_by(address, response)) : asked_for(request);
   // What is no LLM server's answer makes no entry.
-  if (request.api == Api::kNone && response.impl == Impl::kUnknown && !servers_.contains(address))
+  if (request.api == Api::kNone && response.impl == Impl::kUnknown && !asked.proven &&
+      !servers_.contains(address))
     return std::nullopt;
   Server& server = at(address, response.time);
   ++server.known.answers;
-  const bool data = ok && is_data(response);
-  learn_product(server, request, response, data);
+  const bool data = ok && is_data(response, body);
+  const bool given = data || (ok && asked.done_by_any && is_done(response, body)) ||
+                     (ok && request.api == Api::kCompute && is_media(response));
+  const Impl owner = asked.foreign ? Impl::kUnknown : request.impl;
+  learn_product(server, asked.impl == Impl::kUnknown ? owner : asked.impl, response, given);
   learn_models(server, request, response, data);
-  const Access asked = asked_for(request);
-  if (refusal) refused(server, request, asked, response.time);
-  if (!data || asked == Access::kNone || inside_.contains(request.flow.client)) return std::nullopt;
+  const bool denied = response.status == 401 || response.status == 403;
+  if (denied &&
+      asks_for_key(response.status, response.head_and_body_prefix, provokes_forbidden(request))) {
+    refused(server, request, asked.access, response.time);
+  }
+  if (!given || asked.access == Access::kNone || inside_.contains(request.flow.client))
+    return std::nullopt;
   const auto key = shown(server, request, response.time);
   if (!key) return std::nullopt;
   ++server.known.open_answers;
@@ -107,13 +120,15 @@ std::optional<Exposure> ServerRegistry::on_response(const Request& request,
   found.server = address.address;
   found.port = address.port;
   found.impl = server.known.impl;
-  found.access = asked;
+  found.access = asked.access;
   found.key = *key;
   found.source = request.source;
   found.request_id = request.id;
   found.method = request.head.method.substr(0, 16);
-  found.path = request.head.path.substr(0, kTextBytes);
-  found.model = request.llm.model.substr(0, kModelNameBytes);
+  found.path = without_keys(request.head.path).substr(0, kTextBytes);
+  // Elsewhere a "name" may be a person's.
+  if (is_generation(request.api) || request.api == Api::kOllamaManage)
+    found.model = without_keys(request.llm.model).substr(0, kModelNameBytes);
   found.status = response.status;
   return note(server, std::move(found));
 }
@@ -164,6 +179,7 @@ std::optional<KeyShown> ServerRegistry::shown(Server& server, const Request& req
                                               Timestamp now) {
   if (request.head.auth == AuthKind::kNone) return KeyShown::kNone;
   if (request.head.well_known_key) return KeyShown::kWellKnown;
+  if (request.head.session_key) return std::nullopt;  // changes by itself: no guess at keys
   // A server that refused one key looks at them: the others may be right.
   if (server.key_refused && now - *server.key_refused < kHolds) return std::nullopt;
   KeyTrial& trial = server.trial;
@@ -176,23 +192,31 @@ std::optional<KeyShown> ServerRegistry::shown(Server& server, const Request& req
   return trial.keys.size() < kKeysOfNobody ? std::nullopt : std::optional{KeyShown::kAny};
 }
 
-void ServerRegistry::learn_product(Server& server, const Request& request, const Response& response,
-                                   bool data) {
+Impl ServerRegistry::shown_by(const ServerAddress& address, const Response& response) const {
+  if (is_product(response.impl) && !is_format(response.impl)) return response.impl;
+  const auto found = servers_.find(address);
+  const bool shown = found != servers_.end() && found->second->product_shown;
+  return shown ? found->second->known.impl : Impl::kUnknown;
+}
+
+void ServerRegistry::learn_product(Server& server, Impl asked, const Response& response,
+                                   bool given) {
   if (is_format(response.impl) && server.product_shown) return;  // its own markers say more
   if (is_product(response.impl)) {
     server.known.impl = response.impl;
     server.product_shown = true;
-  } else if (data && !server.product_shown && is_product(request.impl)) {
-    server.known.impl = request.impl;
+  } else if (given && !server.product_shown && is_product(asked)) {
+    server.known.impl = asked;
   }
 }
 
 void ServerRegistry::learn_models(Server& server, const Request& request, const Response& response,
                                   bool data) {
   auto& models = server.known.models;
-  const auto& asked = request.llm.model;
+  std::string scratch;
+  std::string_view asked = request.llm.model;
   if (response.status == 404 && !asked.empty() && is_generation(request.api)) {
-    std::erase(models, asked);
+    std::erase(models, without_keys(asked, scratch));
     return;
   }
   if (!data) return;
@@ -202,6 +226,7 @@ void ServerRegistry::learn_models(Server& server, const Request& request, const 
     if (read.whole) models.clear();
     server.listed = read.whole;
     for (auto& name : read.names) {
+      name = without_keys(name);
       if (std::find(models.begin(), models.end(), name) == models.end() &&
           models.size() < kMaxModels)
         models.push_back(std::move(name));
@@ -212,9 +237,10 @@ void ServerRegistry::learn_models(Server& server, const Request& request, const 
   // A server with one model answers whatever name is asked for: its own list is the truth.
   if (server.listed || asked.empty() || asked.size() > kModelNameBytes) return;
   if (!is_generation(request.api)) return;
+  asked = without_keys(asked, scratch);
   if (std::find(models.begin(), models.end(), asked) != models.end()) return;
   if (models.size() < kMaxModels) {
-    models.push_back(asked);
+    models.emplace_back(asked);
   } else {
     server.known.models_cut = true;
   }

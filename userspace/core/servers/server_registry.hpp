@@ -27,7 +27,7 @@ struct ServerReport {
   bool models_cut = false;          ///< there are more than `models`
   Timestamp first_seen{}, last_seen{};
   std::uint64_t answers = 0;
-  std::uint64_t refusals = 0;      ///< 401 and 403 to requests without a key
+  std::uint64_t refusals = 0;      ///< of requests without a key: see asks_for_key()
   std::uint64_t open_answers = 0;  ///< to outsiders without a key, information included
   Timestamp exposed_since{};
   std::optional<Exposure> exposed;  ///< newest evidence of the worst access; unset: not exposed
@@ -73,7 +73,9 @@ class ServerRegistry {
   };
 
   Server& at(const ServerAddress& server, Timestamp now);
-  void learn_product(Server& server, const Request& request, const Response& response, bool data);
+  /// The product that this answer or earlier ones of the server named.
+  Impl shown_by(const ServerAddress& address, const Response& response) const;
+  void learn_product(Server& server, Impl asked, const Response& response, bool given);
   void learn_models(Server& server, const Request& request, const Response& response, bool data);
   void refused(Server& server, const Request& request, Access asked, Timestamp now);
   /// What the key of an answered request shows; unset: it may be the right one.
