@@ -7,9 +7,11 @@
 #include "core/http/chunk_decoder.hpp"
 #include "core/http/head_scanner.hpp"
 #include "core/http/request_parser.hpp"
+#include "core/http/shown_text.hpp"
 #include "core/llm/classify.hpp"
 #include "core/llm/fields_reader.hpp"
 #include "core/llm/json_text.hpp"
+#include "core/llm/refusal.hpp"
 #include "core/rules/body_fields.hpp"
 
 namespace probewall::fuzz {
@@ -81,6 +83,8 @@ const char* fuzz_head(std::string_view input) {
   const BodyFraming framing = body_framing(head);
   if (framing.may_skip && (head.transfer_encoding || !head.content_length)) return "unsafe skip";
   classify(head, {});
+  asks_for_key(403, input, false);
+  if (without_keys(input).size() > 2 * input.size()) return "cutting makes text longer";
   impl_of_answer(input);
   return nullptr;
 }

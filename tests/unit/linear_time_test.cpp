@@ -12,6 +12,7 @@
 #include "core/http/chunk_decoder.hpp"
 #include "core/http/head_scanner.hpp"
 #include "core/http/request_parser.hpp"
+#include "core/http/shown_text.hpp"
 #include "core/llm/fields_reader.hpp"
 #include "core/llm/json_text.hpp"
 #include "unit/flow_lab.hpp"
@@ -71,6 +72,13 @@ TEST_P(Cost, GrowsInProportionToTheInput) {
 Growth json(const char* what, std::size_t small, std::function<std::string(std::size_t)> text) {
   return {what, small, [text](std::size_t n) {
             return [body = text(n)] { EXPECT_LE(read_llm_fields(body).model.size(), 256u); };
+          }};
+}
+
+/// Beginnings of keys that never become one, cut for showing.
+Growth shown(const char* beginning) {
+  return {beginning, 4'000, [beginning](std::size_t n) {
+            return [text = repeat(beginning, n)] { EXPECT_FALSE(without_keys(text).empty()); };
           }};
 }
 
@@ -162,6 +170,9 @@ INSTANTIATE_TEST_SUITE_P(
              [](std::size_t n) { return "X: " + std::string(n, '\0') + "\n"; }),
         head("commas", 50'000,
              [](std::size_t n) { return "Content-Length: " + std::string(n, ',') + "\n"; }),
+        shown("sk-"), shown("hf_a1b2c3d4-"), shown("eyJabcdef-"), shown("eyJabcdef.a"),
+        shown("Bearer+"), shown("authorization="), shown("=a"), shown("a@"), shown("://a:"),
+        shown("?key="), shown("%3D"), shown("AKIA"), shown("AIza-"),
         Growth{"keys in the query", 10'000,
                [](std::size_t n) {
                  return [text = "GET /?" + repeat("key=1&", n) + " HTTP/1.1\r\n\r\n"] {

@@ -101,6 +101,8 @@ const Pair kRequestPairs[] = {
     {"{prompt_length: {at_most: 3}}", chat("m", "hi"), chat("m", "hello")},
     {"{max_tokens: {at_most: 1}}", post("/v1/completions", R"({"model":"m","max_tokens":1})"),
      post("/v1/completions", R"({"model":"m"})")},
+    {"{tokens_asked: {at_least: 64}}", post("/v1/completions", R"({"n":128,"max_tokens":4})"),
+     post("/v1/completions", R"({"n":8,"max_tokens":63})")},
     {"{messages: {at_least: 1}}", chat("m", "hi"), post("/v1/completions", R"({"model":"m"})")},
     {"{flags: decoy}", decoy_step(), get("/x")},
     {"{flags: [timed-out, cut-head]}", cut_head_step(), get("/x")},
@@ -112,6 +114,13 @@ const Pair kRequestPairs[] = {
        s.path = "/x HTTP/1.0\r\nX:";
        return s;
      }()},
+    {"{http: '2'}",
+     [] {
+       Step s = get("/x");
+       s.path = "/x HTTP/2.0\r\nX:";
+       return s;
+     }(),
+     get("/x")},
     {"{any: [{path: /a}, {path: /b}]}", get("/b"), get("/c")},
     {"{all: [{path: '/a*'}, {method: GET}]}", get("/ab"), post("/ab", "{}")},
     {"{path: '/a*', not: {method: POST}}", get("/ab"), post("/ab", "{}")},

@@ -55,6 +55,20 @@ TEST(BodyFields, GivesNestedScalarsWithTheirNames) {
   EXPECT_FALSE(f[4].is_string);
 }
 
+TEST(BodyFields, LeavePromptsOutUnderTheNameThatTritonGivesThem) {
+  for (const char* name : {"prompt", "text_input", "text"}) {
+    const std::string body = std::string{R"({")"} + name + R"(":"http://x/y","url":"http://x/y"})";
+
+    FieldList list;
+    read_body_fields(body, list, false);
+    for (const auto& found : {std::optional{owned(list)}, known_fields_of(body, false)}) {
+      ASSERT_TRUE(found && found->size() == 2) << name;
+      EXPECT_EQ((*found)[0].value, "") << name;
+      EXPECT_EQ((*found)[1].value, "http://x/y") << name;
+    }
+  }
+}
+
 std::string shown(const std::vector<Field>& fields) {
   std::string out;
   for (const Field& f : fields) out += f.name + (f.is_string ? "='" : "=") + f.value + "\n";

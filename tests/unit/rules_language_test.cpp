@@ -48,6 +48,15 @@ const BadFile kBadFiles[] = {
      "[open-access]\n"
      "    score: 3\n    when: {matches: path}\n",
      {"t.yaml:7:", "'path'", "did you mean 'paths'"}},
+    {"set of files that define none",
+     "rules:\n  - id: a\n    aims: [open-access]\n    score: 3\n    when: {matches: products}\n",
+     {"t.yaml:5:", "unknown set 'products'; the files compiled together define none"}},
+    {"method in lower case",
+     "rules:\n  - id: a\n    aims: [open-access]\n    score: 3\n    when: {method: get}\n",
+     {"t.yaml:5:", "'get'", "did you mean 'GET'"}},
+    {"unknown HTTP version",
+     "rules:\n  - id: a\n    aims: [open-access]\n    score: 3\n    when: {http: '3'}\n",
+     {"t.yaml:5:", "HTTP version", "'3'"}},
     {"unknown label",
      "sets:\n  - id: s\n    on: path\n    labels: {alpha: [/a], beta: [/b]}\nrules:\n  - id: a\n"
      "    aims: [open-access]\n    score: 3\n    when: {matches: 's:alpa'}\n",

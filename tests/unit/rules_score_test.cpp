@@ -28,6 +28,24 @@ TEST(Score, HalvesInOneHalfLife) {
   EXPECT_NEAR(judge.table.report(source("198.51.100.7"), Judge::time(7200)).score, 10, 0.1);
 }
 
+TEST(Score, WhatDecaysWithinSecondsIsNotHeldBackAndTheDecisionShowsWhatWasCompared) {
+  constexpr const char* kTwo = R"(
+rules:
+  - {id: first, aims: [open-access], score: 60, when: {path: /first}}
+  - {id: second, aims: [open-access], score: 40, when: {path: /second}}
+)";
+  Judge soon{rules_from(kTwo)};
+  soon.feed_all({at(0, get("/first")), at(20, get("/second"))});
+  ASSERT_EQ(soon.decisions.size(), 1u);
+  EXPECT_EQ(soon.decisions[0].score, 100);
+  EXPECT_EQ(soon.table.report(source("198.51.100.7"), Judge::time(20)).score, 100);
+
+  Judge late{rules_from(kTwo)};
+  late.feed_all({at(0, get("/first")), at(60, get("/second"))});
+  EXPECT_TRUE(late.decisions.empty());
+  EXPECT_EQ(late.table.report(source("198.51.100.7"), Judge::time(60)).score, 99.5);
+}
+
 TEST(Score, RepetitionRefreshesARuleButDoesNotAddUp) {
   Judge judge{rules_from(kRules)};
   Verdict last;
@@ -283,6 +301,73 @@ TEST(Keys, CountOnceAServerThatRefusesStrangersHasLetThemIn) {
   EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-1")), "sent ");
   EXPECT_EQ(fired(judge, chat("m", "x", 401, "sk-2")), "new sent ");
   EXPECT_EQ(fired(judge, chat("m", "x", 200, "sk-2")), "new sent ") << "refused so far";
+}
+
+/// Rules fired by a chat under a made-up key that is answered, when it comes again.
+std::string second_use_after(const std::vector<Step>& before) {
+  Judge judge{rules_from(
+      "rules:\n  - {id: new, aims: [open-access], score: 1, max: 9, when: {auth: unaccepted}}\n"
+      "  - {id: sent, aims: [open-access], score: 1, max: 9, when: {auth: bearer}}\n"
+      "  - {id: other, aims: [open-access], score: 1, max: 9, when: {auth: other}}\n")};
+  judge.feed_all(before);
+  judge.feed(chat("m", "x", 200, "sk-made-up"));
+  std::string ids;
+  for (const Detection& d : judge.feed(chat("m", "x", 200, "sk-made-up")).detections)
+    ids += std::string{d.rule} + " ";
+  return ids;
+}
+
+TEST(Keys, AreNotAcceptedForAForbiddenThatSaysNothingOfThem) {
+  EXPECT_EQ(second_use_after({chat("m", "x", 401)}), "sent ");
+  EXPECT_EQ(second_use_after({answered(R"({"detail":"Not authenticated"})", chat("m", "x", 403))}),
+            "sent ");
+  EXPECT_EQ(second_use_after({answered("", chat("m", "x", 403))}), "new sent ") << "a filter's";
+  const Step foreign = with({"Origin: http://evil.example"}, chat("m", "x", 403));
+  EXPECT_EQ(second_use_after({answered("", foreign)}), "new sent ") << "Ollama's CORS";
+  EXPECT_EQ(second_use_after({answered("bad token", foreign)}), "new sent ");
+  EXPECT_EQ(second_use_after({answered("no such model: key", chat("key", "x", 403))}), "new sent ");
+  const Step cloud = answered(R"({"signin_url":"https://ollama.com"})", chat("m-cloud", "x", 401));
+  EXPECT_EQ(second_use_after({cloud}), "new sent ") << "Ollama's own account";
+}
+
+TEST(Keys, AreAcceptedWhereTheLastOfTheirKindWithoutOneWasRefused) {
+  EXPECT_EQ(second_use_after({chat("m", "x", 401), chat("m", "x", 200)}), "new sent ");
+  EXPECT_EQ(second_use_after({chat("m", "x", 200), chat("m", "x", 401)}), "sent ");
+  EXPECT_EQ(second_use_after({get("/v1/models", 401)}), "new sent ") << "another kind";
+  EXPECT_EQ(second_use_after({chat("m", "x", 401), get("/v1/models", 200)}), "sent ");
+  EXPECT_EQ(second_use_after({chat("m", "x", 401, "sk-wrong")}), "new sent ") << "had a key";
+  Step preflight = with({"Origin: http://a", "Access-Control-Request-Method: POST"},
+                        post("/v1/chat/completions", "", 204));
+  preflight.method = "OPTIONS";
+  EXPECT_EQ(second_use_after({chat("m", "x", 401), preflight}), "sent ") << "opens nothing";
+  EXPECT_EQ(second_use_after({chat("m", "x", 401), get("/v1/chat/completions", 200)}), "sent ");
+}
+
+TEST(Keys, MadeUpInAnyHeaderOrCookieAreUnaccepted) {
+  for (const char* header : {"x-litellm-api-key: made-up-key", "Helicone-Auth: made-up-key",
+                             "Cookie: token=made-up-key", "Cf-Access-Jwt-Assertion: made-up-key"}) {
+    Judge judge{rules_from(
+        "rules:\n  - {id: new, aims: [open-access], score: 1, max: 9, when: {auth: unaccepted}}\n"
+        "  - {id: other, aims: [open-access], score: 1, max: 9, when: {auth: other}}\n")};
+    const Step use = with({header}, chat("m", "x", 200));
+    judge.feed(use);
+    EXPECT_EQ(judge.feed(use).detections.size(), 2u) << header;
+    judge.feed(chat("m", "x", 401));
+    judge.feed(use);
+    EXPECT_EQ(judge.feed(use).detections.size(), 1u) << header << ": let in by a closed server";
+  }
+}
+
+TEST(Keys, ThatChangeByThemselvesAreNoGuesses) {
+  Judge judge{
+      rules_from("facts:\n  - {id: keys, value: key}\n"
+                 "rules:\n  - {id: guess, aims: [open-access], score: 9, when: {path: /x}, source: "
+                 "[{distinct: "
+                 "keys, at_least: 2}]}\n")};
+  for (const char* cookie : {"session=abcdefghi1", "session=abcdefghi2", "session=abcdefghi3"})
+    EXPECT_TRUE(judge.feed(with({std::string{"Cookie: "} + cookie}, get("/x"))).detections.empty());
+  judge.feed(with({"x-api-key: a"}, get("/x")));
+  EXPECT_EQ(judge.feed(with({"x-api-key: b"}, get("/x"))).detections.size(), 1u);
 }
 
 TEST(Score, ARateLimitRuleSaysSo) {

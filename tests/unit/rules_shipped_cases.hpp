@@ -95,11 +95,14 @@ std::vector<Case> load_cases();      // rules_shipped_load_cases.cpp
 std::vector<Case> takeover_cases();  // rules_shipped_takeover_cases.cpp
 std::vector<Case> disguise_cases();  // rules_shipped_disguise_cases.cpp
 std::vector<Case> stranger_cases();  // rules_shipped_stranger_cases.cpp
+std::vector<Case> grab_cases();      // rules_shipped_grab_cases.cpp
+std::vector<Case> sides_cases();     // rules_shipped_sides_cases.cpp
 
 inline std::vector<Case> all_cases() {
   std::vector<Case> all;
-  for (const auto cases : {scan_cases, sweep_cases, client_cases, exploit_cases, takeover_cases,
-                           web_cases, load_cases, disguise_cases, stranger_cases}) {
+  for (const auto cases :
+       {scan_cases, sweep_cases, client_cases, exploit_cases, takeover_cases, web_cases, load_cases,
+        disguise_cases, stranger_cases, grab_cases, sides_cases}) {
     for (auto& one : cases()) all.push_back(std::move(one));
   }
   return all;

@@ -130,5 +130,84 @@ TEST(HonestOwner, BringsUpAProxyWithTheKeyOfTheManual) {
   EXPECT_LT(honest_score(steps), 100);
 }
 
+TEST(HonestOwner, SetsANewProductUpByAScript) {
+  for (const char* path : {"/console/api/setup", "/rest/owner/setup", "/api/setup"}) {
+    EXPECT_LT(honest_score({get(path), post(path, R"({"email":"ops@example.org"})", 201),
+                            post("/login", R"({"email":"ops@example.org","password":"x"})")}),
+              100)
+        << path;
+  }
+}
+
+TEST(HonestOwner, SetsAStackOfProductsUpByAScript) {
+  Steps steps;
+  for (const char* path : {"/console/api/setup", "/rest/owner/setup", "/api/setup"}) {
+    steps.push_back(get(path));
+    steps.push_back(post(path, R"({"email":"ops@example.org"})", 201));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestCustomer, WithAKeyInAnyHeaderOrCookieAsksForCommercialModels) {
+  for (const char* header :
+       {"x-litellm-api-key: 7f3a9c1e5b2d8f40", "Ocp-Apim-Subscription-Key: 7f3a9c1e5b2d8f40",
+        "CF-Access-Client-Secret: 7f3a9c1e5b2d8f40", "Helicone-Auth: Bearer 7f3a9c1e5b2d8f40",
+        "Cookie: token=eyJhbGciOiJIUzI1NiJ9.e30.x", "Cookie: a=1; connect.sid=s%3A7f3a9c1e"}) {
+    Steps steps;
+    for (const char* model : {"gpt-4o", "claude-3-5-sonnet", "gemini-1.5-pro", "gpt-4o"})
+      steps.push_back(at(60.0 * static_cast<double>(steps.size()),
+                         with({header}, chat(model, "please fix this sentence"))));
+    EXPECT_LT(honest_score(steps), 50) << header;
+  }
+}
+
+TEST(HonestCustomer, WhoseSessionCookieChangesAndRunsOutGuessesNoKeys) {
+  Steps steps;
+  for (int i = 0; i < 12; ++i) {
+    const std::string cookie = "Cookie: session=abcdefgh" + std::to_string(i);
+    steps.push_back(at(30.0 * i, with({cookie, "Accept-Language: en"},
+                                      chat("m", "please fix this", i < 6 ? 200 : 401))));
+  }
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, CopiesTheFlowsOfAServerThatLetsEverybodyIn) {
+  Steps steps = {get("/api/v1/auto_login")};
+  for (const char* path : {"flows", "variables", "files", "projects"})
+    steps.push_back(key("t", get(std::string("/api/v1/") + path + "/")));
+  EXPECT_LT(honest_score(steps), 100);
+}
+
+TEST(HonestOwner, InstallsExtensionsByAScriptAndIsRefusedOnce) {
+  EXPECT_LT(honest_score({get("/system_stats"),
+                          post("/customnode/install/git_url", "https://github.com/x/nodes", 403),
+                          post("/customnode/install/git_url", "https://github.com/x/nodes", 200),
+                          post("/customnode/install/git_url",
+                               "https://git.example.org/own/nodes.git", 200)}),
+            100);
+}
+
+TEST(HonestOwner, KeepsTheStateOfAConversationWhereItMayNot) {
+  EXPECT_LT(honest_score({get("/slots"),
+                          post("/slots/0?action=save", R"({"filename":"/data/a.bin"})", 400),
+                          post("/slots/0?action=save", R"({"filename":"a.bin"})")}),
+            100);
+}
+
+TEST(HonestOwner, TriesAnAgentsDoorWithAWrongKey) {
+  EXPECT_LT(
+      honest_score(
+          {key("old", post("/tools/invoke", R"({"tool":"exec","args":{"command":"whoami"}})", 401)),
+           key("new", post("/tools/invoke", R"({"tool":"exec","args":{"command":"whoami"}})"))}),
+      100);
+}
+
+TEST(HonestOwner, LooksForWhatAKeyMaySpend) {
+  EXPECT_LT(honest_score({key("k", get("/v1/dashboard/billing/subscription", 404)),
+                          key("k", get("/v1/dashboard/billing/usage", 404)),
+                          key("k", get("/v1/organization/usage/completions", 404))}),
+            100);
+}
+
 }  // namespace
 }  // namespace probewall::test

@@ -112,5 +112,20 @@ TEST(Probe, ScoresOfManyHoursAgoDoNotBan) {
   EXPECT_EQ(blocked_after({at(0, chat("gpt-4o", "hi", 404)), at(86'400, get("/slots"))}), 0u);
 }
 
+/// An open server refuses a page's request (CORS); a made-up key is let in, as everybody is.
+TEST(Probe, AMadeUpKeyIsWorthNothingAfterARefusalThatAnybodyGets) {
+  const std::string made_up = "x-litellm-api-key: bogus-a1b2c3d4";
+  for (const char* header : {"Authorization: Bearer sk-bogus-a1b2c3d4", made_up.c_str()}) {
+    Judge judge{shipped_rules()};
+    judge.feed(answered("", with({"Origin: http://evil.example"}, chat("llama3.2", "hi", 403))));
+    judge.feed(with({header}, chat("llama3.2", "hi")));
+    double seconds = 60;
+    for (const char* path : {"/api/tags", "/props", "/lmstudio-greeting", "/api/extra/version"})
+      judge.feed(at(seconds += 2, with({header}, get(path, 404))));
+    ASSERT_FALSE(judge.decisions.empty()) << header;
+    EXPECT_EQ(judge.decisions[0].action, Action::kBlock);
+  }
+}
+
 }  // namespace
 }  // namespace probewall::test

@@ -47,6 +47,15 @@ std::vector<Case> takeover_cases() {
              R"({"model":"{\"model_specs\":[{\"model_uri\":\"file:///etc/passwd\"}]}"})", 400)},
        {post("/v1/model_registrations/LLM",
              R"({"model":"{\"model_specs\":[{\"model_uri\":\"file:///home/u/models/a\"}]}"})")}},
+      {"model-with-foreign-code",
+       {post(
+           "/v1/models",
+           R"({"model_name":"a","model_uri":"https://models.example.org/a","trust_remote_code":true})")},
+       {post(
+            "/v1/models",
+            R"({"model_name":"a","model_uri":"http://minio.lan:9000/a","trust_remote_code":true})"),
+        post("/v1/models", R"({"model_name":"a","trust_remote_code":true})"),
+        post("/v1/models", R"({"model_name":"a","model_uri":"https://models.example.org/a"})")}},
       {"climbing-model-name",
        {post("/v1/internal/model/load", R"({"model_name":"../../../../etc"})")},
        {post("/v1/internal/model/load", R"({"model_name":"../models/a.gguf"})"),

@@ -330,6 +330,18 @@ TEST(HonestSession, FilesAndQuestionsThatSoundLikeCommands) {
       100);
 }
 
+TEST(HonestSession, APageInABrowserIsRefusedItsPreflights) {
+  Steps steps;
+  for (const char* path : {"/v1/models", "/api/tags", "/v1/chat/completions", "/api/chat",
+                           "/api/v1/chat/completions"}) {
+    Step s = browser(with({"Origin: http://ui.example.org", "Access-Control-Request-Method: POST"},
+                          get(path, 405)));
+    s.method = "OPTIONS";
+    steps.push_back(s);
+  }
+  EXPECT_LT(honest_score(steps), 50);
+}
+
 TEST(HonestSession, AnMcpClientLooksForItsAuthorisation) {
   EXPECT_LT(
       honest_score(

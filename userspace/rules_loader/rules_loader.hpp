@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/config.hpp"
@@ -19,5 +20,10 @@ Result<std::shared_ptr<const RuleSet>> compile_rules(const Config& config,
 
 /// Both in one.
 Result<std::shared_ptr<const RuleSet>> load_rules(const Config& config);
+
+/// The same, together with those of `added` (a file or a directory): a file of that name takes the
+/// place of one that is there, others come on top.
+Result<std::shared_ptr<const RuleSet>> load_rules_with(const Config& config,
+                                                       const std::string& added);
 
 }  // namespace probewall

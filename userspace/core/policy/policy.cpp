@@ -39,11 +39,8 @@ class Policy::State {
  public:
   explicit State(const PolicyConfig& config) : config_(config) {}
 
-  /// 60 and 40 points are 100 even some seconds apart: what decays by then is not held back.
-  static double points(double score) { return score + 0.25; }
-
   bool is_due(const Verdict& verdict) const {
-    if (points(verdict.score) < config_.threshold + verdict.threshold_bonus) return false;
+    if (verdict.score < config_.threshold + verdict.threshold_bonus) return false;
     // Without new evidence an old score alone must not ban again when a ban has just expired.
     return std::any_of(verdict.detections.begin(), verdict.detections.end(),
                        [](const Detection& d) { return !d.shadow && d.points > 0; });
@@ -55,7 +52,7 @@ class Policy::State {
     suppressed_.reset();
     if (!is_due(verdict)) return std::nullopt;
     const double blocking = verdict.score - verdict.limiting / 2;
-    const bool blocks = points(blocking) >= config_.threshold + verdict.threshold_bonus;
+    const bool blocks = blocking >= config_.threshold + verdict.threshold_bonus;
     const Action action = blocks ? Action::kBlock : Action::kRateLimit;
     const auto found = history_.find(source);
     if (found != history_.end() && found->second.active && time < found->second.until &&

@@ -82,9 +82,10 @@ std::optional<double> BodyField::number() const {
 }
 
 bool is_prose(std::string_view name) {
-  if (name.size() < 4 || name.size() > 8) return false;
+  if (name.size() < 4 || name.size() > 10) return false;
   return name == "content" || name == "prompt" || name == "text" || name == "input" ||
-         name == "role" || name == "system" || name == "messages" || name == "images";
+         name == "role" || name == "system" || name == "messages" || name == "images" ||
+         name == "text_input";
 }
 
 void read_body_fields(std::string_view body, FieldList& out, bool keep_prose) {

@@ -25,7 +25,7 @@ const std::vector<std::string> kRequestKeys{
     "matches_all", "api",     "product",      "auth",          "headers",       "http",
     "body",        "fields",  "model_hosted", "model_present", "prompt_length", "max_tokens",
     "messages",    "tools",   "flags",        "port",          "any",           "all",
-    "not",         "address", "header_text"};
+    "not",         "address", "header_text",  "tokens_asked"};
 /// What each word stands for, as bits of Auth.
 constexpr std::uint64_t auth_bits(std::initializer_list<Auth> kinds) {
   std::uint64_t bits = 0;
@@ -39,8 +39,8 @@ constexpr std::uint64_t kAuthMasks[] = {
     auth_bits({Auth::kNone, Auth::kNewBearer, Auth::kNewOther})};
 const std::vector<std::string> kHostedWords{"unknown", "yes", "no"};
 const std::vector<std::string> kFlagWords{
-    "decoy",   "timed-out", "truncated",         "odd",        "cut-head",      "expect-continue",
-    "chunked", "upgrade",   "transfer-conflict", "over-limit", "well-known-key"};
+    "decoy",   "timed-out", "truncated",         "odd",        "cut-head",       "expect-continue",
+    "chunked", "upgrade",   "transfer-conflict", "over-limit", "well-known-key", "preflight"};
 
 template <typename Enum>
 std::vector<std::string> enum_words() {
@@ -124,9 +124,9 @@ Condition Compiler::request_condition(const Reader& read, const std::string& key
   if (key == "body") return body_conditions(read, value);
   if (key == "fields") return field_conditions(read, value);
   if (key == "http") {
-    return ranged(Test::kHttpMinor,
-                  {static_cast<std::int64_t>(read.one_of(value, "HTTP version", {"1.0", "1.1"})),
-                   static_cast<std::int64_t>(read.text(value) == "1.1")});
+    constexpr std::int64_t kVersions[] = {10, 11, 20, 20};
+    const auto version = kVersions[read.one_of(value, "HTTP version", {"1.0", "1.1", "2", "2.0"})];
+    return ranged(Test::kHttpVersion, {version, version});
   }
   if (key == "model_present") {
     const std::int64_t want = read.boolean(value) ? 1 : 0;
@@ -134,6 +134,7 @@ Condition Compiler::request_condition(const Reader& read, const std::string& key
   }
   if (key == "prompt_length") return ranged(Test::kPromptLength, read.range(value));
   if (key == "max_tokens") return ranged(Test::kMaxTokens, read.range(value));
+  if (key == "tokens_asked") return ranged(Test::kTokensAsked, read.range(value));
   if (key == "messages") return ranged(Test::kMessages, read.range(value));
   if (key == "tools") return ranged(Test::kTools, read.range(value));
   if (key == "address") return address_condition(read, value);

@@ -80,7 +80,7 @@ enum class Test : std::uint8_t {
   kHeaderOrder,        ///< header slots `list` appear in that order
   kHeaderValue,        ///< header slot `a` is `text`, lower case
   kHeaderCount,
-  kHttpMinor,
+  kHttpVersion,  ///< ten times the major number, and the minor one
   kPort,
   kAddress,  ///< the client lies in one of `prefixes`
   kBodySize,
@@ -94,6 +94,7 @@ enum class Test : std::uint8_t {
   kModelPresent,
   kPromptLength,
   kMaxTokens,
+  kTokensAsked,
   kMessages,
   kTools,
   kStatus,  ///< `list`: pairs low, high
@@ -196,6 +197,7 @@ enum class Flag : std::uint8_t {
   kTransferConflict,
   kOverLimit,     ///< the body announced is larger than limits.body_bytes
   kWellKnownKey,  ///< the key stands in manuals
+  kPreflight,     ///< a browser asks whether a page may ask (CORS)
   kCount
 };
 

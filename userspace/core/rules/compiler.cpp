@@ -254,6 +254,8 @@ void Compiler::add_rules(const File& file) {
     if (const YamlNode* source = node.find("source")) {
       rule.source = source_conditions(read, *source);
     }
+    for (const SourceCondition& c : rule.source)
+      rule.info.many_sources |= c.test == SourceTest::kKeySources;
     const bool looks = node.find("when") || node.find("answer") || node.find("source");
     if (!looks)
       read.error(node, "a rule needs 'when', 'answer' or 'source': this one always matches");

@@ -80,6 +80,10 @@ bool body_holds(const Condition& c, const Features& f) {
       return c.range.contains(static_cast<std::int64_t>(f.prompt.size()));
     case Test::kMaxTokens:
       return llm.max_tokens && c.range.contains(*llm.max_tokens);
+    case Test::kTokensAsked: {
+      const auto asked = tokens_asked(llm);
+      return asked && c.range.contains(*asked);
+    }
     case Test::kMessages:
       return c.range.contains(llm.message_count);
     default:
@@ -110,8 +114,8 @@ bool holds(const Condition& c, const Features& f) {
       return has_bit(c.mask, static_cast<std::size_t>(f.auth));
     case Test::kFlag:
       return (f.flags & c.mask) != 0;
-    case Test::kHttpMinor:
-      return f.request->head.version_major == 1 && c.range.contains(f.request->head.version_minor);
+    case Test::kHttpVersion:
+      return c.range.contains(f.request->head.version_major * 10 + f.request->head.version_minor);
     case Test::kPort:
       return std::find(c.list.begin(), c.list.end(), f.request->flow.server_port) != c.list.end();
     case Test::kAddress:
@@ -138,6 +142,7 @@ bool holds(const Condition& c, const Features& f) {
     case Test::kModelPresent:
     case Test::kPromptLength:
     case Test::kMaxTokens:
+    case Test::kTokensAsked:
     case Test::kMessages:
     case Test::kTools:
       return body_holds(c, f);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "core/http/key_names.hpp"
 #include "core/http/percent.hpp"
 #include "core/http/text.hpp"
 
@@ -50,6 +51,8 @@ std::uint32_t request_flags(const Request& r) {
                                    (r.head.transfer_encoding && r.head.content_length.has_value()));
   put(Flag::kOverLimit, r.over_limit);
   put(Flag::kWellKnownKey, r.head.well_known_key);
+  put(Flag::kPreflight, r.head.method == "OPTIONS" && r.head.has_header("origin") &&
+                            r.head.has_header("access-control-request-method"));
   return flags;
 }
 
@@ -65,21 +68,18 @@ void normalise_model(std::string_view model, std::string& out) {
   if (out.ends_with(kLatest)) out.resize(out.size() - kLatest.size());
 }
 
-std::string_view auth_style(const Request& request) {
-  static constexpr std::array<std::string_view, 4> kNames{"authorization", "x-api-key", "api-key",
-                                                          "x-goog-api-key"};
-  std::size_t best = kNames.size();
+std::string auth_style(const Request& request) {
+  if (request.head.auth == AuthKind::kNone || request.head.session_key) return {};
+  if (request.head.auth == AuthKind::kBearer) return "authorization";
+  std::string style = "query";
   for (const HeaderView header : request.head.headers) {
-    for (std::size_t i = 0; i < best; ++i) {
-      if (equals_lower(header.name, kNames[i])) best = i;
-    }
+    if (key_header(header.name) < KeyRank::kKey) continue;
+    if (equals_lower(header.name, "authorization")) return "authorization";
+    if (style != "query") continue;
+    style.assign(header.name);
+    for (char& c : style) c = ascii_lower(c);
   }
-  if (best < kNames.size()) return kNames[best];
-  const std::string& target = request.head.target;
-  const bool in_query = target.find("?key=") != target.npos ||
-                        target.find("&key=") != target.npos ||
-                        target.find("api_key=") != target.npos;
-  return in_query ? "query" : "";
+  return style;
 }
 
 void FeatureReader::use(const RuleSet::Compiled& rules) {

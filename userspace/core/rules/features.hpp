@@ -122,8 +122,9 @@ class FeatureReader {
 
 /// Bits of Flag.
 std::uint32_t request_flags(const Request& request);
-/// The authentication header used ("authorization", "x-api-key", ... or "query"), "" for none.
-std::string_view auth_style(const Request& request);
+/// The header that holds the key ("authorization", "x-api-key"...), or "query"; empty without a key
+/// of the sender's own.
+std::string auth_style(const Request& request);
 /// "Llama3.2:latest" and "llama3.2" are the same model. Replaces `out`.
 void normalise_model(std::string_view model, std::string& out);
 

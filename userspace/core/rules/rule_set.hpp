@@ -23,6 +23,7 @@ struct RuleText {
 struct RuleInfo {
   double score = 0;
   bool shadow = false;
+  bool many_sources = false;  ///< looks at other sources too (key_sources)
   std::string id;
   std::vector<Aim> aims;
   std::string description;
@@ -51,7 +52,7 @@ class RuleSet {
 /// What scoring one proven request or answer produced.
 struct Verdict {
   std::vector<Detection> detections;
-  double score = 0;  ///< the source's score now, decayed
+  double score = 0;  ///< the source's score now, decayed, in half points
   /// The part of the score that rules with the action rate-limit gave: half as good for a block.
   double limiting = 0;
   /// What the score is made of, largest first, and the aims of that, in order; only after

@@ -33,9 +33,9 @@ Hosted ServerTable::hosted(const ServerAddress& key, std::string_view model,
   return Hosted::kUnknown;
 }
 
-bool ServerTable::refuses_outsiders(const ServerAddress& key) const {
+bool ServerTable::refuses(const ServerAddress& key, Asked what) const {
   const auto found = servers_.find(key);
-  return found != servers_.end() && found->second.refuses;
+  return found != servers_.end() && (found->second.refuses & bit(what)) != 0;
 }
 
 void ServerTable::learn_list(const ServerAddress& key, std::string_view answer) {
@@ -72,21 +72,6 @@ void ServerTable::learn_missing(const ServerAddress& key, std::uint32_t model_ha
   Server& server = at(key);
   add(server.missing, model_hash);
   std::erase(server.models, model_hash);
-}
-
-bool ServerTable::refuses_list(const ServerAddress& key) const {
-  const auto found = servers_.find(key);
-  return found != servers_.end() && found->second.refuses_list;
-}
-
-void ServerTable::learn_refusal(const ServerAddress& key, bool list) {
-  Server& server = at(key);
-  server.refuses = true;
-  if (list) server.refuses_list = true;
-}
-void ServerTable::learn_open(const ServerAddress& key) { at(key).refuses = false; }
-void ServerTable::learn_open_list(const ServerAddress& key) {
-  if (refuses_list(key)) at(key).refuses_list = false;
 }
 
 ServerTable::Server& ServerTable::at(const ServerAddress& key) {

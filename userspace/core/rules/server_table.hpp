@@ -15,24 +15,27 @@
 
 namespace probewall::rules {
 
+/// What a server that looks at keys keeps for those who have one.
+enum class Asked : std::uint8_t { kOther, kGeneration, kModelList };
+
 /// Bounded: kMaxServers servers (first known, first out) with kMaxModels models each.
 class ServerTable {
  public:
   /// kYes: listed by the server itself, or an authenticated request for it succeeded. kNo: the
   /// server said so, or has shown its whole list without it. `model` normalised.
   Hosted hosted(const ServerAddress& server, std::string_view model, std::uint32_t hash) const;
-  /// By the last that was seen of it: refused generation or a model list, or generation for
-  /// nothing.
-  bool refuses_outsiders(const ServerAddress& server) const;
-  /// The same of its model list alone: several servers show that to everybody.
-  bool refuses_list(const ServerAddress& server) const;
+  /// Whether those without a key were refused such an answer later than one of them got it. Each
+  /// kind by itself: several servers show their model lists to everybody, or nothing but models.
+  bool refuses(const ServerAddress& server, Asked what) const;
 
   void learn_list(const ServerAddress& server, std::string_view answer);
   void learn_model(const ServerAddress& server, std::uint32_t model_hash);
   void learn_missing(const ServerAddress& server, std::uint32_t model_hash);
-  void learn_refusal(const ServerAddress& server, bool list);
-  void learn_open(const ServerAddress& server);
-  void learn_open_list(const ServerAddress& server);
+  /// What became of a request without a key.
+  void learn_refusal(const ServerAddress& server, Asked what) { at(server).refuses |= bit(what); }
+  void learn_open(const ServerAddress& server, Asked what) {
+    if (refuses(server, what)) at(server).refuses &= static_cast<std::uint8_t>(~bit(what));
+  }
   static std::uint32_t model_hash(std::string_view normalised_model);
 
   static constexpr std::size_t kMaxServers = 4096;
@@ -42,10 +45,12 @@ class ServerTable {
   struct Server {
     std::vector<std::uint32_t> models;
     std::vector<std::uint32_t> missing;
-    bool listed = false;  ///< a complete list was seen
-    bool refuses = false;
-    bool refuses_list = false;
+    bool listed = false;       ///< a complete list was seen
+    std::uint8_t refuses = 0;  ///< bits of Asked
   };
+  static constexpr std::uint8_t bit(Asked what) {
+    return static_cast<std::uint8_t>(1u << static_cast<unsigned>(what));
+  }
   Server& at(const ServerAddress& server);
 
   boost::unordered_flat_map<ServerAddress, Server, std::hash<ServerAddress>> servers_;

@@ -2,7 +2,9 @@
 // Requests and answers -> facts, points, trust.
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
+#include <cmath>
 
+#include "core/llm/refusal.hpp"
 #include "core/rules/evaluate.hpp"
 #include "core/rules/key_table.hpp"
 #include "core/rules/request_view.hpp"
@@ -31,9 +33,19 @@ struct Pending {
   std::uint32_t model_hash = 0;
   std::uint32_t key_hash = 0;
   Api api = Api::kNone;
+  Asked asked = Asked::kOther;
   bool has_model = false;
   bool has_key = false;
+  bool provokes_forbidden = false;  ///< only known without a key
 };
+
+/// Preflights, and looks at a generation's path, are answered whether or not a key is asked for.
+Asked asked_for(const Request& request) {
+  const std::string& method = request.head.method;
+  if (is_generation(request.api)) return method == "POST" ? Asked::kGeneration : Asked::kOther;
+  const bool list = request.api == Api::kModels && (method == "GET" || method == "POST");
+  return list ? Asked::kModelList : Asked::kOther;
+}
 
 /// A 404 can mean a path that does not exist as well as a model: only an answer that speaks of
 /// models counts.
@@ -105,7 +117,7 @@ class SourceTable::State {
     const std::uint32_t now = to_ds(time);
     SourceReport out;
     out.source = memory.source;
-    out.score = memory.score_at(now, half_life_ds_);
+    out.score = counted(memory.score_at(now, half_life_ds_));
     out.reasons = reasons(memory, now);
     out.requests = memory.requests;
     out.first_seen = from_ds(memory.first_ds);
@@ -203,10 +215,13 @@ class SourceTable::State {
     pending.request_id = request.id;
     pending.server = server;
     pending.api = request.api;
+    pending.asked = asked_for(request);
     pending.has_model = !features.model.empty();
     pending.model_hash = ServerTable::model_hash(features.model);
     pending.has_key = request.head.auth != AuthKind::kNone;
     pending.key_hash = pending.has_key ? key : 0;
+    pending.provokes_forbidden =
+        !pending.has_key && pending.asked != Asked::kOther && provokes_forbidden(request);
     pending.held.assign(compiled().plan.words, 0);
     pending.facts.clear();
   }
@@ -322,17 +337,16 @@ class SourceTable::State {
       servers_.learn_missing(pending.server, pending.model_hash);
     }
     // Administrators' pages that are closed say nothing of a server whose models are open.
-    const bool generation = is_generation(pending.api);
-    const bool list = pending.api == Api::kModels;
-    if (response.status == 401 || response.status == 403) {
-      if (generation || list) servers_.learn_refusal(pending.server, list);
-    } else if (ok && !pending.has_key) {
-      if (generation) servers_.learn_open(pending.server);
-      if (list) servers_.learn_open_list(pending.server);
-    } else if (ok && ((generation && servers_.refuses_outsiders(pending.server)) ||
-                      (list && servers_.refuses_list(pending.server)))) {
-      // What is answered to everybody, health checks say, lets no key in.
-      keys_.accept(pending.key_hash, server_hash(pending.server));
+    if (pending.asked == Asked::kOther) return;
+    if (pending.has_key) {
+      // What is answered to everybody lets no key in: health checks, and servers that look at none.
+      if (ok && servers_.refuses(pending.server, pending.asked))
+        keys_.accept(pending.key_hash, server_hash(pending.server));
+    } else if (ok) {
+      servers_.learn_open(pending.server, pending.asked);
+    } else if (asks_for_key(response.status, response.head_and_body_prefix,
+                            pending.provokes_forbidden)) {
+      servers_.learn_refusal(pending.server, pending.asked);
     }
   }
 
@@ -343,7 +357,7 @@ class SourceTable::State {
                   std::uint32_t now, const std::vector<Detection>& detections) {
     const bool ordinary = response.status >= 200 && response.status < 300 && pending.has_key &&
                           is_generation(pending.api) && detections.empty();
-    if (!ordinary || !servers_.refuses_outsiders(pending.server)) return;
+    if (!ordinary || !servers_.refuses(pending.server, pending.asked)) return;
     if (memory.score_at(now, half_life_ds_) < kSuspicious) memory.earn_trust(now);
   }
 
@@ -351,6 +365,10 @@ class SourceTable::State {
     if (v.score >= kSuspicious) return Standing::kSuspicious;
     return v.threshold_bonus > 0 ? Standing::kTrusted : Standing::kPlain;
   }
+
+  /// Scores are counted, compared and shown in half points: 60 and 40 are 100 some seconds apart,
+  /// though the first has decayed to 59.9 by then.
+  static double counted(double points) { return std::floor(points * 2 + 0.5) / 2; }
 
   void fill(Verdict& v, SourceMemory& memory, std::uint32_t now) const {
     for (const Detection& d : v.detections) {
@@ -361,6 +379,8 @@ class SourceTable::State {
       v.score += points;
       if (compiled().rules[entry.rule].action == Action::kRateLimit) v.limiting += points;
     }
+    v.score = counted(v.score);
+    v.limiting = counted(v.limiting);
     v.requests_seen = memory.requests;
     v.threshold_bonus = memory.trust_bonus(now);
   }

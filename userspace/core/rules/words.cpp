@@ -39,8 +39,9 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
   if (word.size() > 64) return {};  // a word that long is no typing error
   std::string best;
   std::size_t best_distance = word.size() / 2 + 2;
+  const std::string lower = lower_case(word);  // "get" is meant to be "GET"
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(lower, lower_case(candidate));
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;
@@ -58,6 +59,9 @@ void Reader::unknown(const YamlNode& at, std::string_view what, std::string_view
   const std::string near = nearest_word(word, known);
   if (!near.empty()) {
     error(at, fmt::format("unknown {} '{}'; did you mean '{}'?", what, word, near));
+  }
+  if (known.empty()) {
+    error(at, fmt::format("unknown {} '{}'; the files compiled together define none", what, word));
   }
   error(at, fmt::format("unknown {} '{}'; known: {}", what, word, fmt::join(known, ", ")));
 }
