@@ -44,6 +44,35 @@ TEST_F(Cli, StatusSaysWhatRunsInWords) {
       << result.out;
 }
 
+TEST_F(Cli, RulesListSaysThatTheDaemonRefusedTheLastOnes) {
+  EXPECT_EQ(run("rules list").err, "");
+
+  source_.reload = ApiReload{false, 1, "x.yaml:3: unknown word"};
+  const auto result = run("rules list");
+
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err,
+            "probewall: the daemon runs with earlier rules than these: the last reload failed: "
+            "x.yaml:3: unknown word\n");
+}
+
+TEST_F(Cli, AMistakeInTheNamedConfigurationIsSaidByEveryCommandThatReadsIt) {
+  const std::string file = directory_.file("c.toml");
+  std::ofstream{file} << "[block]\nthreshhold = 5\n";
+  const std::string config = "--config " + file + " ";
+  for (const char* command : {"reload", "status", "why 192.0.2.1", "bans list", "allow list",
+                              "enforce off", "rules list", "sources top"}) {
+    const auto result = test::run_cli(directory_, config + command);
+
+    EXPECT_EQ(result.status, 5) << command;
+    EXPECT_TRUE(contains(result.err,
+                         "c.toml:2:1: unknown key 'block.threshhold'; did you mean "
+                         "'block.threshold'?"))
+        << result.err;
+  }
+  EXPECT_EQ(test::run_cli(directory_, config + "version").status, 0);
+}
+
 TEST_F(Cli, GlobalOptionsAreTakenBeforeAndAfterTheSubcommand) {
   const std::string socket = " --socket " + directory_.file("control.sock");
   const auto after = test::run_cli(directory_, "bans list --json" + socket);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -13,6 +14,7 @@
 #include "cli/text.hpp"
 #include "config/units.hpp"
 #include "control/api_json.hpp"
+#include "dataplane/kernel_clock.hpp"
 
 namespace probewall::cli {
 namespace {
@@ -88,20 +90,46 @@ std::vector<IpPrefix> with_source_prefix(const Context& context,
   return out;
 }
 
-/// Deletes one ban; true: it was there.
-Result<bool> delete_one(const Context& context, const IpPrefix& prefix, bool& told) {
+Result<Deletion> delete_one(const Context& context, const IpPrefix& prefix, bool& told) {
   const auto reply = context.admin().call(admin_request(Op::kBanDelete, prefix));
-  if (reply) return reply->count > 0;
+  if (reply) {
+    Deletion deletion{reply->count > 0, {}};
+    if (reply->action != 0) deletion.still = prefix_of(*reply);
+    return deletion;
+  }
   const auto pins = take_pins(context, reply.error());
   if (!pins) return tl::unexpected(pins.error());
   auto removed = offline_delete(context.config_or_default(), prefix);
   if (!removed) {
     // No pinned tables: nothing is blocked, so what should be absent is absent.
-    if (removed.error().errno_value == ENOENT) return false;
+    if (removed.error().errno_value == ENOENT) return Deletion{};
     return removed;
   }
   if (!std::exchange(told, true)) notice(kDead);
   return removed;
+}
+
+/// Says what became of each prefix. What still blocked one may have gone right after it.
+void tell_deleted(const std::vector<std::pair<IpPrefix, Deletion>>& done) {
+  std::vector<IpPrefix> told;
+  for (const auto& [prefix, deletion] : done) {
+    const auto gone = [&](const auto& d) {
+      return d.second.was_there && d.first == deletion.still;
+    };
+    const bool covered = deletion.still && std::none_of(done.begin(), done.end(), gone);
+    if (!covered) {
+      if (deletion.was_there)
+        print_line(fmt::format("{} is no longer blocked.", prefix.to_string()));
+      continue;
+    }
+    const IpPrefix& still = *deletion.still;
+    if (!deletion.was_there && std::find(told.begin(), told.end(), still) != told.end()) continue;
+    told.push_back(still);
+    print_line(fmt::format(
+        "{} {}, but {} still blocks it. Undo: probewall bans del {}", prefix.to_string(),
+        deletion.was_there ? "has no ban of its own any more" : "has no ban of its own",
+        still.to_string(), still.to_string()));
+  }
 }
 
 int tell_count(const Context& context, const char* name, std::uint64_t count,
@@ -113,16 +141,21 @@ int tell_count(const Context& context, const char* name, std::uint64_t count,
 Result<void> import_line(const Context& context, const BanLine& ban, std::uint64_t& added,
                          std::uint64_t& over) {
   std::uint64_t seconds = 0;
+  std::uint32_t until_s = 0;
   if (ban.until_us) {
-    const std::int64_t left = (*ban.until_us - now_us()) / 1'000'000;
-    if (left <= 0) {
+    const std::int64_t left_us = *ban.until_us - now_us();
+    if (left_us <= 0) {
       ++over;
       return {};
     }
-    seconds = static_cast<std::uint64_t>(left);
+    seconds = static_cast<std::uint64_t>((left_us + 999'999) / 1'000'000);
+    const std::int64_t end_s = (boottime_us() + left_us + 999'999) / 1'000'000;
+    if (end_s < UINT32_MAX) until_s = static_cast<std::uint32_t>(end_s);
   }
   const std::string reason = ban.reason.empty() ? "imported" : ban.reason;
-  const auto reply = context.admin().call(admin_request(Op::kBanAdd, ban.prefix, seconds, reason));
+  auto request = admin_request(Op::kBanAdd, ban.prefix, seconds, reason);
+  request.until_s = until_s;  // exported and imported over and over, an end stays where it is
+  const auto reply = context.admin().call(request);
   if (!reply) return tl::unexpected(reply.error());
   ++added;
   return {};
@@ -174,16 +207,21 @@ int bans_add(const Context& context, const BanOptions& options) {
 int bans_delete(const Context& context, const std::vector<std::string>& texts) {
   const auto prefixes = parse_prefixes(texts);
   if (!prefixes) return report(prefixes.error());
-  std::uint64_t deleted = 0;
+  std::uint64_t deleted = 0, covered = 0;
   bool told = false;
+  std::vector<std::pair<IpPrefix, Deletion>> done;
   for (const IpPrefix& prefix : with_source_prefix(context, *prefixes)) {
-    const auto removed = delete_one(context, prefix, told);
-    if (!removed) return report(removed.error());
-    if (*removed) ++deleted;
-    if (*removed && !context.json())
-      print_line(fmt::format("{} is no longer blocked.", prefix.to_string()));
+    const auto deletion = delete_one(context, prefix, told);
+    if (!deletion) {
+      if (!context.json()) tell_deleted(done);
+      return report(deletion.error());
+    }
+    if (deletion->was_there) ++deleted;
+    if (deletion->still) ++covered;
+    done.emplace_back(prefix, *deletion);
   }
-  if (deleted > 0 && !context.json()) return finish(0);
+  if (!context.json()) tell_deleted(done);
+  if (deleted + covered > 0 && !context.json()) return finish(0);
   return tell_count(context, "deleted", deleted, "Nothing to do: no such ban.");
 }
 

@@ -121,15 +121,15 @@ void print_request(std::size_t number, const TrialRequest& r, const Infos& infos
 
 void print_decision(const Trial& trial, double threshold) {
   if (!trial.decision) {
-    print_line(fmt::format("Not blocked: {} of {} points.", points(std::round(trial.score)),
-                           points(threshold)));
+    print_line(
+        fmt::format("Not blocked: {} of {} points.", points(trial.score), points(threshold)));
     return;
   }
   const auto& d = *trial.decision;
   print_line(
       fmt::format("{} after request {} of {}: {} points (a source is blocked from {}), for {}.",
                   coloured("Blocked", Colour::kRed), trial.decided_at, trial.requests.size(),
-                  points(std::round(d.score)), points(threshold),
+                  points(d.score), points(threshold),
                   format_duration(std::chrono::duration_cast<std::chrono::seconds>(d.duration))));
   for (const auto& reason : d.reasons)
     print_line(fmt::format("     {:>6}  {}", "+" + points(std::round(reason.points)), reason.rule));
@@ -146,13 +146,33 @@ void print_session(const Session& session, const Trial& trial, const Infos& info
   print_decision(trial, threshold);
 }
 
+std::vector<std::string> of_many_sources(const Infos& infos) {
+  std::vector<std::string> ids;
+  for (const auto& [id, info] : infos) {
+    if (info.many_sources) ids.push_back(id);
+  }
+  return ids;
+}
+
+void print_not_tried(const std::vector<std::string>& rules) {
+  if (rules.empty()) return;
+  std::string words;
+  for (const auto& id : rules) words += (words.empty() ? "" : ", ") + id;
+  print_line(
+      fmt::format("Not tried: {}. What other sources do with a key (key_sources) is not "
+                  "seen, as each session has a world of its own; --together tries all "
+                  "sessions of the file in one.",
+                  sanitize(words, 400)));
+}
+
 }  // namespace
 
 int rules_test(const Context& context, const RuleTestFlags& flags) {
   auto config = context.config();
   if (!config) return report(config.error());
   if (!flags.rules.empty()) config->rules.directory = flags.rules;
-  const auto rules = load_rules(*config);
+  const auto rules =
+      flags.added.empty() ? load_rules(*config) : load_rules_with(*config, flags.added);
   if (!rules)
     return report({rules.error().message, rules.error().errno_value, ExitStatus::kConfigInvalid});
   const auto text = read_text(flags.file);
@@ -163,10 +183,14 @@ int rules_test(const Context& context, const RuleTestFlags& flags) {
   Infos infos;
   for (auto& info : (*rules)->list()) infos.emplace(info.id, info);
   const double threshold = config->block.threshold;
+  std::vector<Trial> trials;
+  if (flags.together) trials = try_together(*sessions, *config, *rules);
   std::size_t blocked = 0;
   std::string json;
-  for (const auto& session : *sessions) {
-    const auto trial = try_session(session, *config, *rules);
+  for (std::size_t n = 0; n < sessions->size(); ++n) {
+    const auto& session = (*sessions)[n];
+    const auto trial =
+        flags.together ? std::move(trials[n]) : try_session(session, *config, *rules);
     blocked += trial.decision ? 1 : 0;
     if (context.json()) {
       json += (json.empty() ? "" : ",") + session_json(session, trial, infos);
@@ -174,12 +198,18 @@ int rules_test(const Context& context, const RuleTestFlags& flags) {
       print_session(session, trial, infos, threshold);
     }
   }
+  const auto not_tried = flags.together ? std::vector<std::string>{} : of_many_sources(infos);
   if (context.json()) {
-    print_line(fmt::format(R"({{"rules":{},"threshold":{},"blocked":{},"sessions":[{}]}})",
-                           infos.size(), real(threshold), blocked, json));
-  } else if (sessions->size() > 1) {
-    print_line(fmt::format("\n{} sessions, {} blocked.", sessions->size(), blocked));
+    print_line(fmt::format(
+        R"({{"rules":{},"threshold":{},"blocked":{},"not_tried":{},"sessions":[{}]}})",
+        infos.size(), real(threshold), blocked,
+        json_list(not_tried, [](const std::string& rule) { return json_text(rule); }), json));
+    return finish(0);
   }
+  if (sessions->size() > 1)
+    print_line(fmt::format("\n{} sessions, {} blocked.", sessions->size(), blocked));
+  const bool own_rules = !flags.rules.empty() || !flags.added.empty();
+  if (sessions->size() > 1 || own_rules) print_not_tried(not_tried);
   return finish(0);
 }
 

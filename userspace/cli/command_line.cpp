@@ -20,15 +20,22 @@ struct Parsed {
   Command command;
   std::string word, file, reason, duration, ports;
   std::vector<std::string> words;
-  bool follow = false, running = false;
+  std::string added;
+  bool follow = false, running = false, together = false;
+  bool any_config = false;  ///< the command is of use with a configuration that is wrong, too
   unsigned count = 20;
   std::uint16_t port = 8000;
 };
 
+enum class ConfigUse { kGood, kAny };
+
 CLI::App* leaf(CLI::App& parent, const char* name, const char* help, Parsed& parsed,
-               Command command) {
+               Command command, ConfigUse use = ConfigUse::kGood) {
   auto* sub = parent.add_subcommand(name, help);
-  sub->callback([&parsed, command = std::move(command)] { parsed.command = command; });
+  sub->callback([&parsed, use, command = std::move(command)] {
+    parsed.command = command;
+    parsed.any_config = use == ConfigUse::kAny;
+  });
   return sub;
 }
 
@@ -86,7 +93,7 @@ void add_global(CLI::App& app, Parsed& p) {
 
 void add_look(CLI::App& app, Parsed& p) {
   leaf(app, "status", "What runs, where it is attached, what it counted", p, status);
-  leaf(app, "doctor", "Look for what keeps Probewall from working", p, doctor);
+  leaf(app, "doctor", "Look for what keeps Probewall from working", p, doctor, ConfigUse::kAny);
   auto* w = leaf(app, "why", "Is this address blocked, and why (exit status 0 blocked, 10 not)", p,
                  [&p](const Context& c) { return why(c, p.word); });
   w->add_option("ip", p.word, "IPv4 or IPv6 address")->required();
@@ -153,7 +160,8 @@ void add_local(CLI::App& app, Parsed& p) {
            [&p](const Context& c) {
              return replay_file(c, {p.file, p.ports == "all"});
            });
-  replay->add_option("file", p.file, "pcap file")->required();
+  replay->add_option("file", p.file, "Capture file (pcap, pcapng), or - for standard input")
+      ->required();
   replay->add_option("--ports", p.ports, "\"all\": every TCP port, not only the configured ones")
       ->check(CLI::IsMember({"all", "configured"}));
   replay->add_option("--mode", p.global.overrides.mode, "enforce or observe")
@@ -168,17 +176,22 @@ void add_local(CLI::App& app, Parsed& p) {
   auto* test =
       leaf(*rules, "test", "Which rules see what in a request or in sessions, and what follows", p,
            [&p](const Context& c) {
-             return rules_test(c, {p.file, p.word, p.port});
+             return rules_test(c, {p.file, p.word, p.added, p.port, p.together});
            });
   test->add_option("file", p.file,
                    "A request as sent, or sessions (JSON Lines); - is standard input")
       ->required();
-  test->add_option("--rules", p.word, "Try these rules: a directory, or one file");
+  test->add_option("--rules", p.word, "Try these rules alone: a directory, or one file");
+  test->add_option("--add", p.added,
+                   "Try these on top of the others: a directory, or one file; a file takes the "
+                   "place of one of its name");
+  test->add_flag("--together", p.together,
+                 "All sessions in one world, as sources of one network (key_sources)");
   test->add_option("--port", p.port, "Port that a request as sent goes to")
       ->check(CLI::Range(1, 65535));
   auto* feeds = group(app, "feeds", "Lists of known bad addresses");
   leaf(*feeds, "list", "List the feeds", p, feeds_list);
-  leaf(app, "version", "Print the version", p, version);
+  leaf(app, "version", "Print the version", p, version, ConfigUse::kAny);
 }
 
 /// Subcommands and long options of every level, for completion.
@@ -199,13 +212,15 @@ void collect(const CLI::App& app, const std::vector<std::string>& path,
 }
 
 void add_completion(CLI::App& app, Parsed& p) {
-  auto* completion = leaf(app, "completion", "Print a completion script: bash, zsh or fish", p,
-                          [&app, &p](const Context&) {
-                            std::vector<CompletionWord> words;
-                            collect(app, {}, words);
-                            print(completion_script(p.word, words));
-                            return finish(0);
-                          });
+  auto* completion = leaf(
+      app, "completion", "Print a completion script: bash, zsh or fish", p,
+      [&app, &p](const Context&) {
+        std::vector<CompletionWord> words;
+        collect(app, {}, words);
+        print(completion_script(p.word, words));
+        return finish(0);
+      },
+      ConfigUse::kAny);
   completion->add_option("shell", p.word, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
@@ -269,7 +284,13 @@ int run(int argc, char** argv) {
     return usage_error(app, error, argc, argv);
   }
   if (parsed.output == "json") parsed.global.json = true;
-  return parsed.command(Context(parsed.global));
+  const Context context(parsed.global);
+  // Where the daemon is reached stands in that file: with a mistake in it, it would be looked for
+  // elsewhere.
+  if (!parsed.global.config_path.empty() && !parsed.any_config) {
+    if (const auto config = context.config(); !config) return report(config.error());
+  }
+  return parsed.command(context);
 }
 
 }  // namespace probewall::cli

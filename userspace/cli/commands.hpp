@@ -53,7 +53,9 @@ int rules_list(const Context& context);
 struct RuleTestFlags {
   std::string file;           ///< a request as sent, or sessions; "-": standard input
   std::string rules;          ///< other rules than the configuration's: a directory or one file
+  std::string added;          ///< rules to be tried on top of those: a directory or one file
   std::uint16_t port = 8000;  ///< where a request as sent goes
+  bool together = false;      ///< all sessions in one world
 };
 int rules_test(const Context& context, const RuleTestFlags& flags);
 int feeds_list(const Context& context);

@@ -15,27 +15,39 @@ namespace {
 
 constexpr std::size_t kSegment = 1460;
 constexpr std::uint32_t kClientIsn = 1000, kServerIsn = 500'000;
-constexpr std::uint32_t kTables = 1024;  ///< flows and sources of one session
+constexpr std::uint32_t kTables = 1024;  ///< flows and sources of a few sessions
+constexpr std::uint16_t kFirstPort = 20000;
 
-/// Notes what the core says about the session's requests.
+/// The address of the nth session's source.
+IpAddress source_address(std::size_t session) {
+  return IpAddress::from_v4(0xc612000au + static_cast<std::uint32_t>(session));
+}
+
+/// Notes what the core says about the sessions' requests.
 class TrialSink final : public PipelineSink {
  public:
+  explicit TrialSink(std::size_t sessions) : trials_(sessions) {
+    for (std::size_t n = 0; n < sessions; ++n) session_of_[source_address(n)] = n;
+  }
   void connect(KernelTwin& twin) { twin_ = &twin; }
-  /// From now on requests are the session's own, not earlier use.
+  /// From now on requests are the sessions' own, not earlier use.
   void begin() { listing_ = true; }
-  Trial& trial() { return trial_; }
+  Trial& trial(std::size_t session) { return trials_[session]; }
+  std::vector<Trial> trials() && { return std::move(trials_); }
 
   void on_request(const Request& r) override {
     by_answer_ = false;
-    if (!listing_) return;
-    numbers_[r.id] = trial_.requests.size();
+    const auto session = session_of_.find(r.flow.client);
+    if (!listing_ || session == session_of_.end()) return;
+    auto& requests = trials_[session->second].requests;
+    places_[r.id] = {session->second, requests.size()};
     TrialRequest out;
     out.method = r.head.method;
     out.path = r.head.path;
     out.model = r.llm.model;
     out.api = r.api;
     out.impl = r.impl;
-    trial_.requests.push_back(std::move(out));
+    requests.push_back(std::move(out));
   }
   void on_response(const Response& r) override {
     by_answer_ = true;
@@ -46,12 +58,12 @@ class TrialSink final : public PipelineSink {
       request->hits.push_back({std::string{d.rule}, d.points, d.shadow, by_answer_});
   }
   void on_decision(const Decision& d, const Request&) override {
-    if (trial_.decision) return;
-    trial_.decision = d;
-    if (auto* request = find(d.request_id)) {
-      request->decided = true;
-      trial_.decided_at = numbers_[d.request_id] + 1;
-    }
+    const auto place = places_.find(d.request_id);
+    if (place == places_.end() || trials_[place->second.session].decision) return;
+    auto& trial = trials_[place->second.session];
+    trial.decision = d;
+    trial.requests[place->second.request].decided = true;
+    trial.decided_at = place->second.request + 1;
   }
   void on_suppressed(Suppressed, const IpPrefix&) override {}
   void on_loss(Loss, std::uint64_t) override {}
@@ -61,20 +73,25 @@ class TrialSink final : public PipelineSink {
 
  private:
   TrialRequest* find(std::uint64_t id) {
-    const auto found = numbers_.find(id);
-    return found == numbers_.end() ? nullptr : &trial_.requests[found->second];
+    const auto found = places_.find(id);
+    if (found == places_.end()) return nullptr;
+    return &trials_[found->second.session].requests[found->second.request];
   }
 
+  struct Place {
+    std::size_t session = 0, request = 0;
+  };
   KernelTwin* twin_ = nullptr;
-  Trial trial_;
-  std::map<std::uint64_t, std::size_t> numbers_;
+  std::vector<Trial> trials_;
+  std::map<IpAddress, std::size_t> session_of_;
+  std::map<std::uint64_t, Place> places_;
   bool listing_ = false, by_answer_ = false;
 };
 
-Config trial_config(Config config) {
+Config trial_config(Config config, std::size_t sessions) {
   config.mode = Mode::kObserve;  // no budgets: every request is to be seen
   config.memory.max_flows = kTables;
-  config.memory.max_sources = kTables;
+  config.memory.max_sources = std::max(kTables, static_cast<std::uint32_t>(2 * sessions));
   return config;
 }
 
@@ -87,22 +104,24 @@ PipelineConfig trial_pipeline(const Config& config) {
 /// Sends the packets of connections, one request each, and their answers.
 class Player {
  public:
-  Player(const Config& config, std::shared_ptr<const RuleSet> rules)
-      : config_(trial_config(config)),
+  Player(const Config& config, std::shared_ptr<const RuleSet> rules, std::size_t sessions)
+      : config_(trial_config(config, sessions)),
+        sink_(sessions),
         pipeline_(trial_pipeline(config_), std::move(rules), sink_),
         twin_(replay_twin_config(config_, true), [this](ByteSpan r) { pipeline_.on_record(r); }) {
     sink_.connect(twin_);
   }
 
-  void play(const SessionRequest& request) {
+  void play(const SessionRequest& request, std::size_t session) {
     pass(request.at_s);
     const auto server = servers_.try_emplace(request.server, servers_.size() + 1).first->second;
     client_ = {};
     client_.kind = PacketKind::kTcp;
     client_.family = PW_FAMILY_IPV4;
-    client_.src = *IpAddress::parse("198.18.0.10");
+    client_.src = source_address(session);
     client_.dst = IpAddress::from_v4(0xc0000200u + static_cast<std::uint32_t>(server % 250));
-    client_.src_port = next_port_++;
+    client_.src_port = next_port_;
+    next_port_ = next_port_ == 65535 ? kFirstPort : next_port_ + 1;
     client_.dst_port = request.port;
     std::uint32_t sent = 0, answered = 0;
     from_client(kClientIsn, 0, tcp_flag::kSyn, {});
@@ -119,25 +138,22 @@ class Player {
     }
     from_client(end, kServerIsn + 1 + static_cast<std::uint32_t>(request.answer.size()),
                 tcp_flag::kFin | tcp_flag::kAck, {});
-    note_score();
+    note_score(session);
   }
   void begin() { sink_.begin(); }
 
-  Trial finish() {
+  std::vector<Trial> finish(std::size_t last) {
     pipeline_.finish(now_);
-    note_score();
-    auto& trial = sink_.trial();
-    trial.score = pipeline_.report(source(), now_).score;
-    return std::move(trial);
+    note_score(last);
+    return std::move(sink_).trials();
   }
 
  private:
-  IpPrefix source() const {
-    return source_of(*IpAddress::parse("198.18.0.10"), config_.block.ipv6_prefix);
-  }
-  void note_score() {
-    if (!sink_.trial().requests.empty())
-      sink_.trial().requests.back().score = pipeline_.report(source(), now_).score;
+  void note_score(std::size_t session) {
+    const auto source = source_of(source_address(session), config_.block.ipv6_prefix);
+    Trial& trial = sink_.trial(session);
+    trial.score = pipeline_.report(source, now_).score;
+    if (!trial.requests.empty()) trial.requests.back().score = trial.score;
   }
   /// Time never goes back, and each request has its own millisecond.
   void pass(double at_s) {
@@ -174,7 +190,7 @@ class Player {
   KernelTwin twin_;
   PacketView client_;
   std::map<std::string, std::size_t> servers_;
-  std::uint16_t next_port_ = 20000;
+  std::uint16_t next_port_ = kFirstPort;
   // Far enough from 0 for earlier use.
   const Timestamp epoch_ = timestamp_from_ns(1'767'052'800'000'000'000ull);
   Timestamp now_{};
@@ -182,13 +198,34 @@ class Player {
 
 }  // namespace
 
+std::vector<Trial> try_together(const std::vector<Session>& sessions, const Config& config,
+                                const std::shared_ptr<const RuleSet>& rules) {
+  struct Sent {
+    const SessionRequest* request;
+    std::size_t session;
+  };
+  std::vector<Sent> earlier, own;
+  for (std::size_t n = 0; n < sessions.size(); ++n) {
+    for (const auto& request : sessions[n].earlier) earlier.push_back({&request, n});
+    for (const auto& request : sessions[n].requests) own.push_back({&request, n});
+  }
+  if (sessions.size() > 1) {  // one session's requests are in the order that is meant
+    for (auto* list : {&earlier, &own}) {
+      std::stable_sort(list->begin(), list->end(), [](const Sent& a, const Sent& b) {
+        return a.request->at_s < b.request->at_s;
+      });
+    }
+  }
+  const auto player = std::make_unique<Player>(config, rules, sessions.size());
+  for (const Sent& one : earlier) player->play(*one.request, one.session);
+  player->begin();
+  for (const Sent& one : own) player->play(*one.request, one.session);
+  return player->finish(own.empty() ? 0 : own.back().session);
+}
+
 Trial try_session(const Session& session, const Config& config,
                   const std::shared_ptr<const RuleSet>& rules) {
-  const auto player = std::make_unique<Player>(config, rules);
-  for (const auto& request : session.earlier) player->play(request);
-  player->begin();
-  for (const auto& request : session.requests) player->play(request);
-  return player->finish();
+  return std::move(try_together({session}, config, rules).front());
 }
 
 }  // namespace probewall::cli

@@ -39,7 +39,12 @@ struct Trial {
   std::size_t decided_at = 0;          ///< request number, from 1
 };
 
-/// Every session is a source of its own that talks to servers of its own.
+/// The sessions in one world, each a source of its own: servers of one name are the same, and what
+/// the sessions have in common (a key) is seen. They begin together; requests are sent in the order
+/// of their times. One trial for each session, in order.
+std::vector<Trial> try_together(const std::vector<Session>& sessions, const Config& config,
+                                const std::shared_ptr<const RuleSet>& rules);
+/// A session that talks to servers of its own, in a world of its own; requests in their order.
 Trial try_session(const Session& session, const Config& config,
                   const std::shared_ptr<const RuleSet>& rules);
 

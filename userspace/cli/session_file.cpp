@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/raw_file.hpp"
 #include "cli/session_answer.hpp"
+#include "cli/session_http2.hpp"
 #include "config/units.hpp"
 #include "core/http/text.hpp"
 
@@ -75,6 +77,11 @@ std::string chunked(const std::string& body) {
   return out + "0\r\n\r\n";
 }
 
+bool is_http2(const Json& request) {
+  const auto version = raw_text(request, "http");
+  return version == "h2c" || version.starts_with('2');
+}
+
 Result<std::string> wire_of(const Json& request, const std::string& host, const Place& place) {
   std::string body = body_of(request);
   const std::string version = has(request, "http") ? raw_text(request, "http") : "1.1";
@@ -89,7 +96,7 @@ Result<std::string> wire_of(const Json& request, const std::string& host, const 
     const std::string name = string_of((*pair)[0]);
     has_host |= equals_lower(name, "host");
     has_length |= equals_lower(name, "content-length");
-    in_chunks |= equals_lower(name, "transfer-encoding");
+    in_chunks |= equals_lower(name, "transfer-encoding") && !is_http2(request);
     lines += name + ": " + string_of((*pair)[1]) + "\r\n";
   }
   if (!has_host) head += "Host: " + host + "\r\n";
@@ -123,11 +130,6 @@ Result<SessionRequest> read_request(const Json& json, const Place& place) {
   return out;
 }
 
-bool is_http2(const Json& request) {
-  const auto version = raw_text(request, "http");
-  return version == "h2c" || version.starts_with('2');
-}
-
 Result<Session> read_session(std::string_view line, Place place) {
   const auto json = parse_json(line);
   if (!json) return place.wrong("not JSON; sessions are one JSON object a line");
@@ -140,52 +142,22 @@ Result<Session> read_session(std::string_view line, Place place) {
   session.label = raw_text(*json, "label");
   if (list(*json, "requests").empty()) return place.wrong("'requests' is missing or empty");
   const AnswerMaker answers{*json};
-  std::size_t skipped = 0;
   for (const Json& request : list(*json, "requests")) {
     ++place.request;
     auto read = read_request(request, place);
     if (!read) return tl::unexpected(read.error());
-    if (is_http2(request)) {
-      ++skipped;
-      continue;
-    }
     if (has(request, "resp_status")) read->answer = answers.answer(request);
+    if (is_http2(request)) {
+      read->bytes = http2_request(read->bytes);
+      if (!read->answer.empty()) read->answer = http2_answer(read->answer);
+    }
     session.requests.push_back(std::move(*read));
   }
-  if (skipped > 0) session.notes.push_back(fmt::format("{} HTTP/2 requests left out", skipped));
   const bool known = at(*json, "src_is_new").is_bool() && !flag(*json, "src_is_new");
   if (known && session.label != "probe") {
     session.earlier = answers.earlier_use();
     session.notes.emplace_back("not a new source: ordinary use on the two days before is assumed");
   }
-  return session;
-}
-
-/// A head typed in an editor ends its lines with LF only and announces no length.
-Session raw_session(std::string_view text, std::uint16_t port) {
-  Session session;
-  session.id = "request";
-  SessionRequest request;
-  request.port = port;
-  request.bytes = text;
-  if (text.find("\r\n") == std::string_view::npos) {
-    const auto blank = text.find("\n\n");
-    std::string head{text.substr(0, blank)};
-    while (head.ends_with('\n')) head.pop_back();
-    const std::string body{blank == std::string_view::npos ? "" : text.substr(blank + 2)};
-    std::string out;
-    for (const char c : head) out += c == '\n' ? "\r\n" : std::string(1, c);
-    std::string lower = head;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const bool framed = lower.find("\ncontent-length:") != std::string::npos ||
-                        lower.find("\ntransfer-encoding:") != std::string::npos;
-    if (!body.empty() && !framed) out += fmt::format("\r\nContent-Length: {}", body.size());
-    request.bytes = out + "\r\n\r\n" + body;
-    session.notes.emplace_back("line ends LF: sent as CRLF" +
-                               std::string{body.empty() || framed ? "" : ", with Content-Length"});
-  }
-  session.requests.push_back(std::move(request));
   return session;
 }
 
