@@ -16,6 +16,7 @@ using guard::Note;
 using guard::NoteType;
 
 constexpr std::int64_t kNowUs = 1'767'052'800'000'000;
+constexpr std::int64_t kBootUs = 5'000'000;
 
 IpPrefix prefix(const char* text) { return *IpPrefix::parse(text); }
 
@@ -51,7 +52,7 @@ class Retelling : public testing::Test {
       ++dropped_;
       return;
     }
-    for (const auto& [p, ban] : mirror_.apply(n, kNowUs)) gone_.insert(p);
+    for (const auto& [p, ban] : mirror_.apply(n, kNowUs, kBootUs)) gone_.insert(p);
   }
   void tell_standing() {
     Note enforcing;

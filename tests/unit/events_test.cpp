@@ -226,5 +226,28 @@ TEST(EventFileOutput, SaysWhichFileCannotBeOpened) {
   EXPECT_NE(file.error().message.find("/nonexistent/events.jsonl"), std::string::npos);
 }
 
+TEST(RequestEvent, CutsKeysWhereverTheyStand) {
+  Request r = sample_request();
+  const std::string key = "sk-prod-7f3a9c1e5b2d8f40";
+  r.head.path = "/key/" + key + "/info;key=K9";
+  r.head.headers = {{"Host", "u:hunter2@gpu1"}, {"User-Agent", "x Authorization: Bearer " + key}};
+  r.llm.model = key;
+  EventFormatter formatter;
+  for (const std::size_t before : {0u, 1u, 60u, 100u, 118u, 119u, 120u, 400u}) {
+    for (const char* letter : {"a", "\xc3\xa9"}) {
+      r.llm.user_text.clear();
+      for (std::size_t i = 0; i < before; ++i) r.llm.user_text += letter;
+      r.llm.user_text += " " + key + " " + key + " end";
+      const std::string line{formatter.request(r)};
+      EXPECT_EQ(line.find("7f3a"), std::string::npos) << before << line;
+      EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+      EXPECT_EQ(line.find("K9"), std::string::npos) << line;
+      EXPECT_NE(line.find(R"("path":"/key/sk-…/info;key=…")"), std::string::npos) << line;
+      EXPECT_NE(line.find(R"("host":"u:…@gpu1")"), std::string::npos) << line;
+      EXPECT_NE(line.find(R"("model":"sk-…")"), std::string::npos) << line;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace probewall

@@ -51,6 +51,19 @@ Refusal refusal(const Wish& wish, const AllowSet& allow = {}, bool enforcing = t
   return grant.error();
 }
 
+TEST(GuardPolicy, ABanMadeWithinASecondDoesNotEndEarly) {
+  GuardPolicy policy{{}};
+  const GuardNow within{5'000'000'000, kBootS, true};
+
+  const auto wished = policy.judge(ban("198.51.100.7/32", 3), {}, std::nullopt, true, within);
+  const auto operators =
+      policy.judge_operator(*IpPrefix::parse("198.51.100.8/32"), 3, {}, std::nullopt, within);
+
+  ASSERT_TRUE(wished && operators);
+  EXPECT_EQ(wished->entry.expires_s, kBootS + 4);
+  EXPECT_EQ(operators->entry.expires_s, kBootS + 4);
+}
+
 TEST(GuardPolicy, GrantsAProvenBanOfOneAddressWithItsExpiryAndHandle) {
   GuardPolicy policy{{}};
 

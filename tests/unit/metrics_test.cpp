@@ -82,6 +82,7 @@ TEST(Metrics, EveryPromisedNameIsThereAtZeroFromTheStart) {
         "probewall_bans_suppressed_total{reason=\"observe\"}",
         "probewall_bans_suppressed_total{reason=\"rate\"}",
         "probewall_bans_suppressed_total{reason=\"too_wide\"}",
+        "probewall_bans_suppressed_total{reason=\"table_full\"}",
         "probewall_bans_active",
         "probewall_bans_enforced",
         "probewall_reaction_seconds_count",
@@ -91,7 +92,8 @@ TEST(Metrics, EveryPromisedNameIsThereAtZeroFromTheStart) {
         "probewall_map_entries{map=\"block\"}",
         "probewall_map_max_entries{map=\"block\"}",
         "probewall_xdp_attached{interface=\"eth0\",mode=\"native\"}",
-        "probewall_enforcing"}) {
+        "probewall_enforcing",
+        "probewall_answers_missing"}) {
     EXPECT_EQ(value_of(text, series), 0) << series;
   }
   EXPECT_EQ(

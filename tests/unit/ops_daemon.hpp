@@ -41,6 +41,7 @@ class TempDirectory {
 /// Answers as a daemon that blocked 198.51.100.7 after two requests.
 class FixedSource : public ApiSource {
  public:
+  std::optional<ApiReload> reload;
   Result<ApiStatus> status() override {
     ApiStatus s;
     s.version = "0.1.0";
@@ -56,6 +57,7 @@ class FixedSource : public ApiSource {
     s.transport = "ring";
     s.bans_active = s.bans_enforced = 1;
     s.requests = 20;
+    s.reload = reload;
     return s;
   }
   Result<ApiWhy> why(const IpAddress& ip) override {

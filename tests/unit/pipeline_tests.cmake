@@ -1,6 +1,6 @@
 probewall_unit_test(NAME packet_tests SOURCES packet_test.cpp LIBS probewall_core)
 probewall_unit_test(NAME twin_tests SOURCES twin_test.cpp twin_budget_test.cpp LIBS probewall_core)
-probewall_unit_test(NAME servers_tests SOURCES servers_test.cpp servers_keys_test.cpp LIBS probewall_core)
+probewall_unit_test(NAME servers_tests SOURCES servers_test.cpp servers_keys_test.cpp servers_access_test.cpp LIBS probewall_core)
 probewall_unit_test(NAME pipeline_tests SOURCES pipeline_test.cpp LIBS probewall_core)
 probewall_unit_test(NAME events_tests SOURCES events_test.cpp LIBS probewall_events)
 probewall_unit_test(NAME replay_tests SOURCES replay_test.cpp orientation_test.cpp LIBS probewall_replay)

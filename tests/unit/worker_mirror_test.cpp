@@ -15,6 +15,7 @@ using guard::Note;
 using guard::NoteType;
 
 constexpr std::int64_t kNowUs = 1'767'052'800'000'000;
+constexpr std::int64_t kBootUs = 5'000'000;
 
 Note note(NoteType type, const char* prefix_text, std::uint64_t seconds = 0) {
   const auto prefix = *IpPrefix::parse(prefix_text);
@@ -23,6 +24,7 @@ Note note(NoteType type, const char* prefix_text, std::uint64_t seconds = 0) {
   std::memcpy(n.address, prefix.address.bytes.data(), sizeof n.address);
   n.prefix_len = prefix.length;
   n.seconds = seconds;
+  n.count = static_cast<std::uint32_t>(kBootUs / 1'000'000 + static_cast<std::int64_t>(seconds));
   n.action = PW_ACTION_DROP;
   return n;
 }
@@ -39,8 +41,8 @@ TEST(EndedConnections, AreClaimedOnlyWhenEveryKnownOneEnded) {
 
 TEST(GuardMirror, KnowsTheLongestEntryInForce) {
   GuardMirror mirror{true};
-  mirror.apply(note(NoteType::kBanned, "198.51.100.0/24", guard::kForGood), kNowUs);
-  mirror.apply(note(NoteType::kGranted, "198.51.100.7/32", 60), kNowUs);
+  mirror.apply(note(NoteType::kBanned, "198.51.100.0/24", guard::kForGood), kNowUs, kBootUs);
+  mirror.apply(note(NoteType::kGranted, "198.51.100.7/32", 60), kNowUs, kBootUs);
   const auto address = *IpAddress::parse("198.51.100.7");
   EXPECT_EQ(mirror.match(address, kNowUs)->first.length, 32);
   EXPECT_EQ(mirror.match(address, kNowUs + 61'000'000)->first.length, 24)
@@ -52,18 +54,18 @@ TEST(GuardMirror, NarrowsABanToTheClientWhenItsPrefixHoldsAnAllowedAddress) {
   const auto source = *IpPrefix::parse("2001:db8:5::/64");
   const auto client = *IpAddress::parse("2001:db8:5::66");
   EXPECT_EQ(mirror.ban_target(source, client), source);
-  mirror.apply(note(NoteType::kAllowed, "2001:db8:5::1"), kNowUs);
+  mirror.apply(note(NoteType::kAllowed, "2001:db8:5::1"), kNowUs, kBootUs);
   EXPECT_EQ(mirror.ban_target(source, client).to_string(), "2001:db8:5::66/128");
   EXPECT_EQ(mirror.ban_target(source, *IpAddress::parse("2001:db8:5::1")), source)
       << "for the guard to refuse and count";
-  mirror.apply(note(NoteType::kAllowed, "2001:db8::/32"), kNowUs);
+  mirror.apply(note(NoteType::kAllowed, "2001:db8::/32"), kNowUs, kBootUs);
   EXPECT_EQ(mirror.ban_target(source, client), source);
 }
 
 TEST(GuardMirror, PagesBansInPrefixOrder) {
   GuardMirror mirror{true};
   for (const char* p : {"198.51.100.3", "198.51.100.1", "198.51.100.2"}) {
-    mirror.apply(note(NoteType::kBanned, p, 60), kNowUs);
+    mirror.apply(note(NoteType::kBanned, p, 60), kNowUs, kBootUs);
   }
   const auto first = mirror.page(std::nullopt, 2);
   ASSERT_EQ(first.size(), 2u);
@@ -75,12 +77,12 @@ TEST(GuardMirror, PagesBansInPrefixOrder) {
 
 TEST(GuardMirror, FlushGivesBackEveryEntryItRemoves) {
   GuardMirror mirror{true};
-  mirror.apply(note(NoteType::kBanned, "198.51.100.3", 60), kNowUs);
-  mirror.apply(note(NoteType::kBanned, "2001:db8::/64", 60), kNowUs);
+  mirror.apply(note(NoteType::kBanned, "198.51.100.3", 60), kNowUs, kBootUs);
+  mirror.apply(note(NoteType::kBanned, "2001:db8::/64", 60), kNowUs, kBootUs);
   Note flush;
   flush.type = static_cast<std::uint32_t>(NoteType::kUnbanned);
   flush.prefix_len = guard::kEveryPrefix;
-  EXPECT_EQ(mirror.apply(flush, kNowUs).size(), 2u);
+  EXPECT_EQ(mirror.apply(flush, kNowUs, kBootUs).size(), 2u);
   EXPECT_EQ(mirror.size(), 0u);
 }
 
@@ -89,9 +91,9 @@ TEST(GuardMirror, FollowsTheAllowSet) {
   auto allowed = note(NoteType::kAllowed, "192.0.2.0/24");
   allowed.action = PW_ALLOW_ALL;
   allowed.origin = PW_ALLOW_OPERATOR;
-  mirror.apply(allowed, kNowUs);
+  mirror.apply(allowed, kNowUs, kBootUs);
   EXPECT_EQ(mirror.allowed(*IpPrefix::parse("192.0.2.5"))->second.reason, PW_ALLOW_OPERATOR);
-  mirror.apply(note(NoteType::kDisallowed, "192.0.2.0/24"), kNowUs);
+  mirror.apply(note(NoteType::kDisallowed, "192.0.2.0/24"), kNowUs, kBootUs);
   EXPECT_FALSE(mirror.allowed(*IpPrefix::parse("192.0.2.5")));
 }
 

@@ -251,6 +251,15 @@ Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path&
   return files;
 }
 
+void note_places(Config& config, const Places& places) {
+  const auto place = [&](const char* key) {
+    const auto found = places.find(key);
+    return found == places.end() ? std::string{} : found->second;
+  };
+  config.rules.disabled_at = place("rules.disabled");
+  config.rules.shadow_at = place("rules.shadow");
+}
+
 }  // namespace
 
 std::vector<IpPrefix> private_prefixes() {
@@ -268,6 +277,7 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
   if (auto merged = merge_text(config, text, name, places); !merged)
     return tl::unexpected(merged.error());
   if (auto sound = check_whole(config, places, name); !sound) return tl::unexpected(sound.error());
+  note_places(config, places);
   return config;
 }
 
@@ -290,6 +300,7 @@ Result<Config> load_config(const std::filesystem::path& file, bool must_exist,
     return tl::unexpected(applied.error());
   if (auto sound = check_whole(config, places, file.string()); !sound)
     return tl::unexpected(sound.error());
+  note_places(config, places);
   return config;
 }
 

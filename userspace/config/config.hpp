@@ -91,7 +91,9 @@ struct Config {
     std::string directory;
     std::vector<std::string> disabled;
     std::vector<std::string> shadow;
-  } rules;  ///< directory empty: the built-in rules
+    std::string disabled_at,
+        shadow_at;  ///< "file:line:column" of the lists, for errors; no settings
+  } rules;          ///< directory empty: the built-in rules
   struct {
     std::string listen = "127.0.0.1:9753";
   } metrics;  ///< empty: off

@@ -41,7 +41,7 @@ struct Request {
   std::uint32_t op = 0;           ///< Op
   std::uint8_t address[16] = {};  ///< mapped, as pw_addr
   std::uint32_t prefix_len = 0;   ///< in the address's own family
-  std::uint32_t pad = 0;
+  std::uint32_t until_s = 0;  ///< kBanAdd: the end on CLOCK_BOOTTIME, instead of `seconds`; 0: none
   std::uint64_t seconds = 0;  ///< kBanAdd: duration, 0 for good; kEnforceOn: confirm within
   char reason[120] = {};      ///< printable UTF-8, NUL-terminated
 };
@@ -52,7 +52,7 @@ struct Reply {
   std::uint32_t exit_status = 0;  ///< ExitStatus
   std::uint32_t more = 0;         ///< 1: another reply follows
   std::uint32_t count = 0;        ///< entries changed, or of the whole list; kReload: rules
-  std::uint8_t address[16] = {};  ///< list entry
+  std::uint8_t address[16] = {};  ///< list entry; kBanDelete: what still blocks it, if `action`
   std::uint32_t prefix_len = 0;
   std::uint32_t handle = 0;
   std::uint64_t seconds_left = 0;  ///< UINT64_MAX: for good

@@ -106,7 +106,15 @@ struct Decision {
 };
 
 /// Why a ban that the score asked for was not made; label values of bans_suppressed_total.
-enum class Suppressed : std::uint8_t { kUnproven, kAllowed, kObserve, kRate, kTooWide, kCount };
+enum class Suppressed : std::uint8_t {
+  kUnproven,
+  kAllowed,
+  kObserve,
+  kRate,
+  kTooWide,
+  kTableFull,
+  kCount
+};
 const char* to_string(Suppressed s);
 
 /// Losses and odd input seen by the core; label values of metrics.

@@ -121,17 +121,20 @@ admin::Reply AdminHandler::ban_add(const IpPrefix& prefix, const admin::Request&
   const auto existing = guard_.ledger_->get(prefix);
   if (!existing) return failed(existing.error());
   const auto at = guard_.now();
+  auto seconds = request.seconds;
+  if (request.until_s != 0)
+    seconds = request.until_s > at.from_s() ? request.until_s - at.from_s() : 1;
   const auto grant =
-      guard_.policy_.judge_operator(prefix, request.seconds, guard_.allow_->set(), *existing, at);
+      guard_.policy_.judge_operator(prefix, seconds, guard_.allow_->set(), *existing, at);
   if (!grant) return failed(grant.error());
   if (auto written = guard_.ledger_->put(prefix, grant->entry); !written)
     return failed(written.error());
-  auto note = entry_note(guard::NoteType::kBanned, prefix, grant->entry, at.boot_s);
+  auto note = entry_note(guard::NoteType::kBanned, prefix, grant->entry, at.from_s());
   std::memcpy(note.text, request.reason, sizeof note.text);
   guard_.worker_->send(note);
   guard_.end_connections(prefix, 0);
   const auto words =
-      prefix.to_string() + " is blocked " + duration_text(seconds_left(grant->entry, at.boot_s));
+      prefix.to_string() + " is blocked " + duration_text(seconds_left(grant->entry, at.from_s()));
   log_line("operator: " + words +
            (request.reason[0] != '\0' ? std::string{" ("} + request.reason + ")" : ""));
   return done(guard_.enforcing_ ? words : words + ", but in observe mode nothing is dropped", 1);
@@ -148,8 +151,12 @@ admin::Reply AdminHandler::ban_delete(const IpPrefix& prefix) {
   std::string words =
       prefix.to_string() + (*entry ? " is not blocked any more" : " was not blocked");
   const auto around = guard_.ledger_->match(prefix.address, guard_.now().boot_s);
-  if (around && *around) words += "; " + (*around)->prefix.to_string() + " still is";
-  return done(words, *entry ? 1 : 0);
+  const bool still = around && *around && (*around)->entry.action == PW_ACTION_DROP &&
+                     (*around)->prefix.contains(prefix);
+  if (still) words += "; " + (*around)->prefix.to_string() + " still is";
+  auto reply = done(words, *entry ? 1 : 0);
+  if (still) fill_entry(reply, **around, guard_.now().boot_s);
+  return reply;
 }
 
 admin::Reply AdminHandler::ban_flush() {

@@ -21,6 +21,12 @@ std::uint64_t left_seconds(std::int64_t until_us, std::int64_t now_us) {
                            : 0;
 }
 
+/// Entries end on whole seconds of another clock: that fraction is nobody's wish, and ends that
+/// are exported and imported must not creep.
+std::int64_t shown_end(std::int64_t until_us) {
+  return until_us == kNoEnd ? until_us : until_us - until_us % 1'000'000;
+}
+
 std::uint64_t lost_records(const pw_counters& c) {
   return std::accumulate(std::begin(c.records_lost), std::end(c.records_lost), std::uint64_t{0});
 }
@@ -41,6 +47,18 @@ ApiInterface interface_of(const AttachReport& report, const std::optional<Mirror
           {}};
 }
 
+struct TableWords {
+  MapName map;
+  const char* what;
+  const char* setting;
+};
+/// By BlockTableKind.
+constexpr TableWords kTables[]{{MapName::kBlockV4, "IPv4 addresses", "block.max_addresses"},
+                               {MapName::kBlockV6, "IPv6 addresses", "block.max_addresses"},
+                               {MapName::kBlockPrefixV4, "IPv4 prefixes", "block.max_prefixes"},
+                               {MapName::kBlockPrefixV6, "IPv6 prefixes", "block.max_prefixes"}};
+static_assert(std::size(kTables) == static_cast<std::size_t>(BlockTableKind::kCount));
+
 }  // namespace
 
 const char* version() { return PROBEWALL_VERSION; }
@@ -59,6 +77,28 @@ void ApiAnswers::set_config(const Config& config) {
 void ApiAnswers::set_reload(ApiReload reload) {
   const std::lock_guard lock{config_mutex_};
   reload_ = std::move(reload);
+}
+
+/// What keeps bans from being made or remembered.
+void ApiAnswers::warn_of_failures(std::vector<std::string>& warnings) const {
+  const auto tables = mirror_.tables();
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const auto& [entries, limit] = tables[i];
+    if (!tables[i].nearly_full()) continue;
+    warnings.push_back("the table of blocked " + std::string{kTables[i].what} + " is " +
+                       std::to_string(entries * 100 / limit) + " % full (" +
+                       std::to_string(entries) + " of " + std::to_string(limit) +
+                       "); when it is full no new ban is made: raise " + kTables[i].setting);
+  }
+  if (const auto refused = table_full_.load(); refused > 0) {
+    warnings.push_back("a block table was full: bans were refused " + std::to_string(refused) +
+                       " times; raise block.max_addresses or block.max_prefixes");
+  }
+  if (const auto failed = metrics_.storage_errors(); failed > 0) {
+    warnings.push_back("the decision store failed " + std::to_string(failed) +
+                       " times: reasons of bans are missing there; see that " +
+                       config()->storage.directory + " can be written and has room");
+  }
 }
 
 Result<ApiStatus> ApiAnswers::status() {
@@ -86,12 +126,19 @@ Result<ApiStatus> ApiAnswers::status() {
   s.requests = recorder_.requests();
   s.detections = recorder_.detections();
   s.warnings.insert(s.warnings.end(), warnings_.begin(), warnings_.end());
+  if (answers_missing_) {
+    s.warnings.push_back(
+        "clients' packets arrive, but no server's answer leaves through an attached interface: no "
+        "sender can be proven, so nothing is judged; add the interface that the answers take to "
+        "`interfaces`");
+  }
   {
     const std::lock_guard lock{config_mutex_};
     s.reload = reload_;
   }
   if (s.reload && !s.reload->successful)
     s.warnings.push_back("the last reload failed: " + s.reload->message);
+  warn_of_failures(s.warnings);
   if (s.records_lost > 0) {
     s.warnings.push_back(std::to_string(s.records_lost) +
                          " records were lost before they were read; raise capture.memory");
@@ -155,7 +202,7 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
   std::optional<StoredDecision> row;
   if (const auto ban = mirror_.match(ip, wall_us())) {
     w.source = ban->first;
-    w.until_us = ban->second.until_us;
+    w.until_us = shown_end(ban->second.until_us);
     w.seconds_left = left_seconds(ban->second.until_us, wall_us());
     w.action = block_action_name(ban->second.action);
     w.origin = origin_name(ban->second.origin);
@@ -193,7 +240,7 @@ Result<ApiBans> ApiAnswers::bans(const std::optional<IpPrefix>& after, std::size
     b.action = block_action_name(ban.action);
     b.origin = origin_name(ban.origin);
     b.note = ban.note.empty() ? operator_note(prefix, ban) : ban.note;
-    b.until_us = ban.until_us;
+    b.until_us = shown_end(ban.until_us);
     b.seconds_left = left_seconds(ban.until_us, now_us);
     b.handle = ban.handle;
     if (ban.handle != 0) {
@@ -258,11 +305,16 @@ void ApiAnswers::refresh_metrics() {
       m.set_kernel(report.interface, counters_.sum(report.slot));
     m.set_pipeline(all);
     m.set_enforcing(mirror_.enforcing());
+    m.set_answers_missing(answers_missing_);
     m.set_bans(active, mirror_.enforcing() ? mirror_.enforced() : 0);
     const auto now = config();
     const auto& block = now->block;
     m.set_map(MapName::kBlock, mirror_.enforced(),
               2ull * (block.max_addresses + block.max_prefixes));
+    const auto tables = mirror_.tables();
+    for (std::size_t i = 0; i < tables.size(); ++i)
+      m.set_map(kTables[i].map, tables[i].entries, tables[i].limit);
+    m.set_map(MapName::kFlows, all.flows_active, now->memory.max_flows);
     m.set_map(MapName::kAllow, mirror_.allow_count(), mirror_.allow_capacity());
     m.set_map(MapName::kServers, all.servers_known, threads_.size() * ServerRegistry::kMaxServers);
     m.set_exposed_servers(exposed);

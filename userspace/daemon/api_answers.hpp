@@ -2,6 +2,7 @@
 // Answers the control server's questions from what the worker knows.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -51,12 +52,19 @@ class ApiAnswers final : public ApiSource {
   /// Shown by status; call before the server starts.
   void add_warning(std::string warning) { warnings_.push_back(std::move(warning)); }
 
+  /// Servers' answers are not seen (AnswerWatch). Any thread.
+  void set_answers_missing(bool missing) { answers_missing_ = missing; }
+
+  /// A ban was refused as a block table was full. Any thread.
+  void add_table_full() { ++table_full_; }
+
   // After a reload; any thread.
   void set_config(const Config& config);
   void set_reload(ApiReload reload);
 
  private:
   std::size_t exposed_servers() const;
+  void warn_of_failures(std::vector<std::string>& warnings) const;
   SourceReport report(const IpPrefix& source) const;
   std::optional<StoredDecision> stored(const IpPrefix& source, std::uint32_t handle);
   /// The reason kept in the store: an entry that was there before this worker has none.
@@ -74,6 +82,8 @@ class ApiAnswers final : public ApiSource {
   SharedStore& store_;
   const std::vector<std::unique_ptr<CaptureThread>>& threads_;
   std::vector<std::string> warnings_;
+  std::atomic<bool> answers_missing_ = false;
+  std::atomic<std::uint64_t> table_full_ = 0;
   mutable std::mutex config_mutex_;
   std::shared_ptr<const Config> config_;
   std::optional<ApiReload> reload_;  ///< the last one

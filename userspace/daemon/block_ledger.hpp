@@ -41,6 +41,7 @@ class BlockLedger {
   /// Whom they concern: a third of the memory.
   Result<std::vector<IpPrefix>> prefixes(std::uint32_t now_s) const;
   std::uint64_t size() const { return entries_; }
+  BlockFills fills() const { return table_->fills(); }
 
   /// Makes `wanted` the built-in feed's entries: puts them, removes feed entries that are not in
   /// it. An entry of another origin in force stays and is followed by the feed's when it runs out.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "daemon/log.hpp"
 #include "daemon/worker_paths.hpp"
@@ -53,12 +54,17 @@ guard::Note entry_note(guard::NoteType type, const IpPrefix& prefix, const pw_bl
   std::memcpy(note.address, prefix.address.bytes.data(), sizeof note.address);
   note.prefix_len = prefix.length;
   note.seconds = seconds_left(entry, boot_s);
+  note.count = entry.expires_s;
   note.origin = entry.origin;
   note.action = entry.action;
   return note;
 }
 
-GuardNow Guard::now() const { return {monotonic_ns(), boottime_seconds()}; }
+GuardNow Guard::now() const {
+  const auto boot_us = boottime_us();
+  return {monotonic_ns(), static_cast<std::uint32_t>(boot_us / 1'000'000),
+          boot_us % 1'000'000 != 0};
+}
 
 void Guard::on_signal() {
   signalfd_siginfo info;
@@ -169,10 +175,11 @@ void Guard::on_ban_wish(const guard::Wish& wish) {
           written.error().errno_value == ENOSPC || written.error().errno_value == E2BIG;
       const auto reason = full ? guard::Refusal::kTableFull : guard::Refusal::kFailed;
       policy_.count_refusal(reason);
+      if (full) say_full(written.error());
       return refuse(wish, reason);
     }
   }
-  auto note = entry_note(guard::NoteType::kGranted, grant->prefix, grant->entry, at.boot_s);
+  auto note = entry_note(guard::NoteType::kGranted, grant->prefix, grant->entry, at.from_s());
   note.handle = wish.handle;
   note.time_ns = monotonic_ns();
   worker_->send(note);
@@ -180,6 +187,12 @@ void Guard::on_ban_wish(const guard::Wish& wish) {
   // Nothing was written: the source was blocked before, and its connections ended then.
   if (!grant->write) return tell_ended(grant->prefix, wish.handle, guard::kNotEnded);
   end_connections(grant->prefix, wish.handle);
+}
+
+/// Once, until there is room again: a campaign asks at every request.
+void Guard::say_full(const Error& error) {
+  if (std::exchange(full_said_, true)) return;
+  log_line(error.message + "; further bans are refused until there is room");
 }
 
 void Guard::tell_ended(const IpPrefix& prefix, std::uint32_t handle, std::uint32_t count) {
@@ -280,6 +293,20 @@ void Guard::resend_after_loss() {
   }
 }
 
+void Guard::send_tables() {
+  const auto fills = ledger_->fills();
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    guard::Note table;
+    table.type = static_cast<std::uint32_t>(guard::NoteType::kTable);
+    table.handle = static_cast<std::uint32_t>(i);
+    table.count = static_cast<std::uint32_t>(fills[i].entries);
+    table.seconds = fills[i].limit;
+    worker_->send(table);
+  }
+  if (std::none_of(fills.begin(), fills.end(), [](const auto& f) { return f.nearly_full(); }))
+    full_said_ = false;
+}
+
 void Guard::send_gauges() {
   guard::Note gauges;
   gauges.type = static_cast<std::uint32_t>(guard::NoteType::kGauges);
@@ -287,6 +314,7 @@ void Guard::send_gauges() {
   gauges.handle = static_cast<std::uint32_t>(allow_->set().entries().size());
   gauges.seconds = dataplane_->allow_capacity();
   worker_->send(gauges);
+  send_tables();
   for (std::size_t i = 1; i < GuardPolicy::kRefusalKinds; ++i) {
     const auto reason = static_cast<guard::Refusal>(i);
     if (policy_.refused(reason) == 0) continue;

@@ -69,6 +69,8 @@ class Guard {
   void send_enforcing();
   void resend_after_loss();
   void send_gauges();
+  void send_tables();
+  void say_full(const Error& error);
   /// `seconds`: how long, unless it is set again; 0: for good. The kernel holds the deadline, too.
   Result<void> set_enforcing(bool on, std::uint64_t seconds = 0);
   void on_hook_change(std::size_t index, const AttachReport& report, bool attached);
@@ -96,6 +98,7 @@ class Guard {
   UniqueFd signals_;
   bool enforcing_ = true;
   bool started_ = false;
+  bool full_said_ = false;
   std::uint64_t started_ns_ = 0;
   std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on
   std::uint32_t seconds_ = 0;

@@ -7,12 +7,11 @@
 namespace probewall {
 namespace {
 
-MirrorBan ban_of(const guard::Note& note, std::int64_t now_us, std::uint32_t retelling) {
+MirrorBan ban_of(const guard::Note& note, std::int64_t offset_us, std::uint32_t retelling) {
   MirrorBan ban;
   ban.told = retelling;
-  ban.until_us = note.seconds == guard::kForGood
-                     ? INT64_MAX
-                     : now_us + static_cast<std::int64_t>(note.seconds) * 1'000'000;
+  ban.until_us = note.seconds == guard::kForGood ? INT64_MAX
+                                                 : offset_us + std::int64_t{note.count} * 1'000'000;
   ban.handle = note.handle;
   ban.action = note.action;
   ban.origin = note.origin;
@@ -41,14 +40,15 @@ IpPrefix prefix_of(const guard::Note& note) {
   return IpPrefix::of(address, note.prefix_len);
 }
 
-std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_t now_us) {
+std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_t now_us,
+                                            std::int64_t boot_us) {
   const auto prefix = prefix_of(note);
   std::vector<MirrorEntry> gone;
   const std::lock_guard lock{mutex_};
   switch (static_cast<guard::NoteType>(note.type)) {
     case guard::NoteType::kGranted:
     case guard::NoteType::kBanned:
-      bans_.put(prefix, ban_of(note, now_us, retelling_));
+      bans_.put(prefix, ban_of(note, now_us - boot_us, retelling_));
       break;
     case guard::NoteType::kUnbanned:
       if (note.prefix_len == guard::kEveryPrefix) {
@@ -75,6 +75,9 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
       allow_count_ = note.handle;
       allow_capacity_ = note.seconds;
       break;
+    case guard::NoteType::kTable:
+      if (note.handle < tables_.size()) tables_[note.handle] = {note.count, note.seconds};
+      break;
     case guard::NoteType::kAllowed:
       allow_.put(prefix, {{note.action, note.origin, {}}, retelling_});
       break;
@@ -96,6 +99,11 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
 std::size_t GuardMirror::size() const {
   const std::lock_guard lock{mutex_};
   return bans_.size();
+}
+
+BlockFills GuardMirror::tables() const {
+  const std::lock_guard lock{mutex_};
+  return tables_;
 }
 
 std::optional<MirrorEntry> GuardMirror::match(const IpAddress& address, std::int64_t now_us) const {

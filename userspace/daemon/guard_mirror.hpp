@@ -13,6 +13,7 @@
 
 #include "daemon/guard_protocol.hpp"
 #include "daemon/prefix_table.hpp"
+#include "dataplane/block_table.hpp"
 #include "probewall/abi/maps.h"
 #include "probewall/ip.hpp"
 
@@ -46,15 +47,18 @@ class GuardMirror {
  public:
   explicit GuardMirror(bool enforcing) : enforcing_(enforcing) {}
 
+  /// `now_us`, `boot_us`: the same moment in Unix time and by the clock of expiries.
   /// Takes kGranted, kBanned, kUnbanned, kEnforcing, kGauges, kAllowed, kDisallowed, kInterface,
-  /// kRetelling. Returns the entries that kUnbanned removed, or the end of kRetelling.
-  std::vector<MirrorEntry> apply(const guard::Note& note, std::int64_t now_us);
+  /// kRetelling, kTable. Returns the entries that kUnbanned removed, or the end of kRetelling.
+  std::vector<MirrorEntry> apply(const guard::Note& note, std::int64_t now_us,
+                                 std::int64_t boot_us);
 
   bool enforcing() const { return enforcing_.load(std::memory_order_relaxed); }
   std::uint32_t enforced() const { return enforced_.load(std::memory_order_relaxed); }
   std::uint32_t allow_count() const { return allow_count_.load(std::memory_order_relaxed); }
   std::uint64_t allow_capacity() const { return allow_capacity_.load(std::memory_order_relaxed); }
   std::size_t size() const;
+  BlockFills tables() const;
 
   /// The longest entry in force around `address`.
   std::optional<MirrorEntry> match(const IpAddress& address, std::int64_t now_us) const;
@@ -71,6 +75,7 @@ class GuardMirror {
  private:
   mutable std::mutex mutex_;
   PrefixTable<MirrorBan> bans_;
+  BlockFills tables_{};
   std::uint32_t retelling_ = 0;
   PrefixTable<MirrorAllow> allow_;
   std::map<std::size_t, MirrorInterface> interfaces_;

@@ -71,7 +71,7 @@ tl::expected<Grant, Refusal> GuardPolicy::judge(const guard::Wish& wish, const A
   if (const auto reason = objection(wish, *prefix, allow, enforcing)) return refuse(*reason);
 
   pw_block_entry entry{};
-  entry.expires_s = expiry(now.boot_s, wish.seconds);
+  entry.expires_s = expiry(now.from_s(), wish.seconds);
   entry.handle = wish.handle;
   entry.action = wish.action;
   entry.origin = PW_ORIGIN_DETECTOR;
@@ -100,7 +100,7 @@ Result<Grant> GuardPolicy::judge_operator(const IpPrefix& prefix, std::uint64_t 
                     describe_allow_reason(hit->entry.reason) + "), which is never blocked");
   }
   pw_block_entry entry{};
-  entry.expires_s = seconds == 0 ? PW_NEVER_EXPIRES : expiry(now.boot_s, seconds);
+  entry.expires_s = seconds == 0 ? PW_NEVER_EXPIRES : expiry(now.from_s(), seconds);
   entry.action = PW_ACTION_DROP;
   entry.origin = PW_ORIGIN_OPERATOR;
   entry.prefix_len = prefix.length;

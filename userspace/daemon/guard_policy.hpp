@@ -29,6 +29,9 @@ struct GuardLimits {
 struct GuardNow {
   std::uint64_t monotonic_ns = 0;
   std::uint32_t boot_s = 0;  ///< CLOCK_BOOTTIME, the clock of pw_block_entry::expires_s
+  bool into_second = false;  ///< boot_s was rounded down
+  /// Where a new entry's length counts from: it never ends early.
+  std::uint32_t from_s() const { return boot_s + (into_second ? 1 : 0); }
 };
 
 /// What to do about a wish that was granted.

@@ -49,6 +49,7 @@ enum class NoteType : std::uint32_t {
   kReloaded,   ///< a reload ended; `count` 1: success. One descriptor: a sealed text that says how
   kInterface,  ///< the boot document's interface `handle`; `count` 1: attached, 0: not filtered any
                ///< more; `action` 1: native; `reason`: AttachKind; `text`: why
+  kTable,      ///< block table `handle` (BlockTableKind) holds `count` entries of `seconds`
   kRetelling   ///< `count` 1: all entries follow, as kBanned with kRestored; 0: those were all, and
                ///< what was not named since is gone
 };
@@ -79,9 +80,9 @@ struct Note {
   std::uint32_t reason = 0;  ///< Refusal, or as the type says
   std::uint64_t time_ns = 0;
   std::uint64_t seconds = 0;  ///< kBanned: left; UINT64_MAX: for good
-  std::uint32_t count = 0;
-  std::uint8_t origin = 0;  ///< pw_block_origin
-  std::uint8_t action = 0;  ///< pw_block_action
+  std::uint32_t count = 0;    ///< as the type says; of an entry: pw_block_entry::expires_s
+  std::uint8_t origin = 0;    ///< pw_block_origin
+  std::uint8_t action = 0;    ///< pw_block_action
   std::uint8_t pad[2] = {};
   char text[120] = {};  ///< kBanned: the operator's reason, printable, NUL-terminated
 };

@@ -77,6 +77,8 @@ void GuardReload::on_read(Result<Files> files) {
   auto plan = plan_reload(configured_, files->config);
   if (!plan) return finish(plan.error());
   plan_ = std::move(*plan);
+  plan_.next.rules.disabled_at = files->config.rules.disabled_at;
+  plan_.next.rules.shadow_at = files->config.rules.shadow_at;
   // The directory itself may need no change while its files do.
   rules_ = std::move(files->rules);
   if (!same(rules_, guard_.rules_)) plan_.changed.emplace_back("rules");

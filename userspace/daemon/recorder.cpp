@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/http/shown_text.hpp"
 #include "daemon/clocks.hpp"
 #include "daemon/log.hpp"
 #include "dataplane/kernel_clock.hpp"
@@ -12,7 +13,7 @@
 namespace probewall {
 namespace {
 
-/// Method and path, not the target: a query may hold a key.
+/// Method and path, not the target: a query may hold a key. So may any text.
 std::string request_line(const Request& r) {
   std::string line = r.head.method + ' ' + r.head.path;
   const auto agent = r.head.user_agent();
@@ -22,7 +23,7 @@ std::string request_line(const Request& r) {
     line += ')';
   }
   if (!r.llm.model.empty()) line += "  model " + r.llm.model;
-  return line;
+  return without_keys(line);
 }
 
 Timestamp now() { return timestamp_from_ns(monotonic_ns()); }

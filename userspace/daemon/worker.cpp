@@ -29,8 +29,9 @@ std::optional<Suppressed> suppressed_by(guard::Refusal reason) {
     case guard::Refusal::kTooLong:
       return Suppressed::kTooWide;
     case guard::Refusal::kRate:
-    case guard::Refusal::kTableFull:
       return Suppressed::kRate;
+    case guard::Refusal::kTableFull:
+      return Suppressed::kTableFull;
     case guard::Refusal::kUnproven:
       return Suppressed::kUnproven;
     case guard::Refusal::kObserve:
@@ -105,7 +106,7 @@ void Worker::on_note(const guard::Note& note) {
   const auto type = static_cast<guard::NoteType>(note.type);
   if (type == guard::NoteType::kUnbanned) return on_unbanned(note);
   if (type == guard::NoteType::kRetelling) return on_retelling(note);
-  mirror_.apply(note, wall_us());
+  mirror_.apply(note, wall_us(), boottime_us());
   switch (type) {
     case guard::NoteType::kGranted:
       return desk_->on_granted(note);
@@ -159,6 +160,7 @@ void Worker::count_refusal(guard::Refusal reason) {
   const auto index = static_cast<std::size_t>(reason);
   if (index >= refusals_.size()) return;
   ++refusals_[index];
+  if (reason == guard::Refusal::kTableFull) answers_->add_table_full();
   recorder_->with_metrics([reason](Metrics& m) {
     m.guard_refused(to_string(reason));
     if (const auto suppressed = suppressed_by(reason)) m.suppressed(*suppressed);
@@ -166,7 +168,7 @@ void Worker::count_refusal(guard::Refusal reason) {
 }
 
 void Worker::on_unbanned(const guard::Note& note) {
-  const auto gone = mirror_.apply(note, wall_us());
+  const auto gone = mirror_.apply(note, wall_us(), boottime_us());
   for (const auto& [prefix, ban] : gone) tell_unbanned(prefix, note.reason);
   if (note.reason == guard::kUnbanExpired || gone.empty()) return;
   store_unbanned(
@@ -176,7 +178,7 @@ void Worker::on_unbanned(const guard::Note& note) {
 
 void Worker::on_retelling(const guard::Note& note) {
   const auto now_us = wall_us();
-  for (const auto& [prefix, ban] : mirror_.apply(note, now_us)) {
+  for (const auto& [prefix, ban] : mirror_.apply(note, now_us, boottime_us())) {
     // Its note was dropped, and with it the reason.
     const auto reason =
         ban.until_us <= now_us + kExpiryRounding ? guard::kUnbanExpired : guard::kUnbanOperator;
@@ -236,11 +238,17 @@ void Worker::tick_second() {
   heartbeat.type = static_cast<std::uint32_t>(guard::WishType::kHeartbeat);
   send(heartbeat);
   std::uint64_t lost = 0;
+  AnswerWatch::Totals totals;
   for (const auto& report : boot_.interfaces) {
     const auto sum = counters_->sum(report.slot);
     lost +=
         std::accumulate(std::begin(sum.records_lost), std::end(sum.records_lost), std::uint64_t{0});
+    totals.syns += sum.events[PW_EVENT_LLM_SYN];
+    totals.syn_acks += sum.events[PW_EVENT_SYNACK_STORED];
+    totals.unproven += sum.events[PW_EVENT_UNPROVEN];
   }
+  answer_watch_.feed(totals);
+  answers_->set_answers_missing(answer_watch_.missing());
   // Counters outlive us: what was lost before this worker came is no news.
   if (const auto before = std::exchange(kernel_lost_, lost);
       lost > before && before != UINT64_MAX) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/api_server.hpp"
+#include "daemon/answer_watch.hpp"
 #include "daemon/api_answers.hpp"
 #include "daemon/background.hpp"
 #include "daemon/decoy_server.hpp"
@@ -78,6 +79,7 @@ class Worker {
   std::optional<Prepared> prepared_;
   std::unique_ptr<SkipWriter> skip_;
   std::unique_ptr<CounterView> counters_;
+  AnswerWatch answer_watch_;
   std::vector<std::unique_ptr<CaptureThread>> threads_;
   std::array<std::uint8_t, 16> secret_{};
   std::unique_ptr<Metrics> metrics_;

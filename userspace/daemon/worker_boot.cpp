@@ -68,6 +68,10 @@ bool decode_line(const std::vector<std::string>& words, WorkerBoot& boot) {
     boot.guard_pid = static_cast<long>(number(words[1]));
   else if (words[0] == "guard_started_ns")
     boot.guard_started_ns = number(words[1]);
+  else if (words[0] == "disabled_at")
+    boot.config.rules.disabled_at = words[1];
+  else if (words[0] == "shadow_at")
+    boot.config.rules.shadow_at = words[1];
   else
     return false;
   return true;
@@ -80,6 +84,9 @@ std::string encode_boot(const WorkerBoot& boot) {
                      (boot.enforcing ? "1" : "0") + "\nguard_pid\t" +
                      std::to_string(boot.guard_pid) + "\nguard_started_ns\t" +
                      std::to_string(boot.guard_started_ns) + '\n';
+  // Places are no settings, so the configuration below has none.
+  text += "disabled_at\t" + blanked(boot.config.rules.disabled_at) + "\nshadow_at\t" +
+          blanked(boot.config.rules.shadow_at) + '\n';
   for (const auto& r : boot.interfaces) text += encode_interface(r);
   for (const auto& rule : boot.rules) text += encode_rule(rule);
   text += kConfigMark;
@@ -103,6 +110,8 @@ Result<WorkerBoot> decode_boot(const std::string& text) {
   }
   auto config = parse_config(rest.substr(kConfigMark.size()), "boot document");
   if (!config) return tl::unexpected(config.error());
+  config->rules.disabled_at = std::move(boot.config.rules.disabled_at);
+  config->rules.shadow_at = std::move(boot.config.rules.shadow_at);
   boot.config = std::move(*config);
   return boot;
 }

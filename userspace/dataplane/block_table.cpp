@@ -354,6 +354,15 @@ std::uint64_t BlockTable::size() const {
          state_->prefix_count[PW_FAMILY_IPV6];
 }
 
+BlockFills BlockTable::fills() const {
+  const auto& limits = state_->limits;
+  const auto& prefixes = state_->prefix_count;
+  return {{{state_->v4->size(), limits.addresses},
+           {state_->v6->size(), limits.addresses},
+           {prefixes[PW_FAMILY_IPV4], limits.prefixes},
+           {prefixes[PW_FAMILY_IPV6], limits.prefixes}}};
+}
+
 std::uint64_t BlockTable::spilled() const { return state_->v4->spilled() + state_->v6->spilled(); }
 
 std::uint32_t prefix_hash_entries(std::uint32_t max_prefixes) {

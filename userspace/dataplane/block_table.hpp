@@ -2,6 +2,8 @@
 // The one writer's view of the block tables that bpf/block.bpf.h reads (abi/block_table.h).
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +20,17 @@ struct BlockRecord {
   IpPrefix prefix;
   pw_block_entry entry{};
 };
+
+/// What a limit counts.
+enum class BlockTableKind : std::uint8_t { kV4, kV6, kPrefixV4, kPrefixV6, kCount };
+
+struct BlockFill {
+  std::uint64_t entries = 0;
+  std::uint64_t limit = 0;
+  bool nearly_full() const { return limit != 0 && entries * 10 >= limit * 9; }
+};
+/// By BlockTableKind.
+using BlockFills = std::array<BlockFill, static_cast<std::size_t>(BlockTableKind::kCount)>;
 
 /// Entries per family.
 struct BlockLimits {
@@ -64,6 +77,8 @@ class BlockTable {
   std::uint64_t size() const;
   /// Of these, single addresses that found no bucket.
   std::uint64_t spilled() const;
+  /// How near each limit is.
+  BlockFills fills() const;
 
  private:
   struct State;

@@ -25,7 +25,8 @@ struct PortService {
   pw_service service;
 };
 /// Default ports of the servers, as their makers ship them. Several products share a port: its
-/// first row, the most common one, names it in metrics.
+/// first row, the most common one, names it in metrics. 80 and 8002 are named when configured: much
+/// else listens there, so the default `ports` leave them out (table in core/llm/README.md).
 constexpr std::array kServices = {
     PortService{80, PW_SERVICE_TGI},  // in its container; published as 8080 or 3000
     PortService{1234, PW_SERVICE_LMSTUDIO},  PortService{1337, PW_SERVICE_JAN},

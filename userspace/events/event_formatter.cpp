@@ -3,14 +3,30 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "core/http/key_hash.hpp"
+#include "core/http/shown_text.hpp"
 
 namespace probewall {
 namespace {
 
 // Bounds on attacker-chosen text, in code points. The prompt's is the design's.
 constexpr std::size_t kPromptLimit = 120, kPathLimit = 1024, kHeaderLimit = 512, kNameLimit = 256;
+constexpr std::size_t kShortMethod = 8;       ///< longer ones may be anything
 constexpr std::size_t kLongestCodePoint = 4;  ///< bytes of UTF-8
+
+bool is_ascii(std::string_view text) {
+  std::uint64_t any = 0;
+  std::size_t at = 0;
+  for (; text.size() - at >= sizeof any; at += sizeof any) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, sizeof word);
+    any |= word;
+  }
+  for (; at < text.size(); ++at) any |= static_cast<unsigned char>(text[at]);
+  return (any & 0x8080808080808080ull) == 0;
+}
 
 }  // namespace
 
@@ -59,6 +75,19 @@ std::string_view EventFormatter::end() {
 void EventFormatter::text(const Key& name, std::string_view value, std::size_t limit) {
   key(name);
   json_string(value, limit);
+}
+
+void EventFormatter::shown(const Key& name, std::string_view value, std::size_t limit) {
+  // So much is enough for most texts: of one byte a character, and with nothing to cut.
+  constexpr std::size_t kLookAhead = 24;  ///< a key that begins within the limit is seen as one
+  if (value.size() <= limit + kLookAhead) return text(name, without_keys(value, scratch_), limit);
+  const auto near = value.substr(0, limit + kLookAhead);
+  if (is_ascii(near)) {
+    const auto same = without_keys(near, scratch_);
+    if (same.data() == near.data()) return text(name, near, limit);
+  }
+  text(name, without_keys(value.substr(0, kLongestCodePoint * limit + kLookAhead), scratch_),
+       limit);
 }
 
 void EventFormatter::json_string(std::string_view value, std::size_t limit) {
@@ -118,7 +147,7 @@ void EventFormatter::aims(std::span<const Aim> aims) {
 void EventFormatter::prompt(const LlmFields& llm) {
   const bool there = !llm.user_text.empty();
   if (there && options_.prompt == PromptPrivacy::kText) {
-    return text("prompt", llm.user_text, kPromptLimit);
+    return shown("prompt", llm.user_text, kPromptLimit);
   }
   null("prompt");
   if (there && options_.prompt == PromptPrivacy::kHash) {
@@ -133,11 +162,15 @@ std::string_view EventFormatter::request(const Request& r) {
   number("src_port", r.flow.client_port);
   address("dst", r.flow.server);
   number("dst_port", r.flow.server_port);
-  text("method", r.head.method, kNameLimit);
+  if (r.head.method.size() <= kShortMethod) {
+    text("method", r.head.method, kNameLimit);
+  } else {
+    shown("method", r.head.method, kNameLimit);
+  }
   // Without the query: that is where keys travel (Gemini's ?key=).
-  text("path", r.head.path, kPathLimit);
-  text("host", r.head.host(), kHeaderLimit);
-  text("user_agent", r.head.user_agent(), kHeaderLimit);
+  shown("path", r.head.path, kPathLimit);
+  text("host", host_without_keys(r.head.host(), scratch_), kHeaderLimit);
+  shown("user_agent", r.head.user_agent(), kHeaderLimit);
   if (r.head.content_length) {
     number("content_length", *r.head.content_length);
   } else {
@@ -145,7 +178,7 @@ std::string_view EventFormatter::request(const Request& r) {
   }
   word("api", to_string(r.api));
   word("impl", to_string(r.impl));
-  text("model", r.llm.model, kNameLimit);
+  shown("model", r.llm.model, kNameLimit);
   prompt(r.llm);
   if (r.llm.max_tokens) {
     key("max_tokens");

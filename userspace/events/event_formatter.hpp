@@ -84,6 +84,8 @@ class EventFormatter {
   void decimal(const Key& name, double value);
   void address(const Key& name, const IpAddress& value);
   void text(const Key& name, std::string_view value, std::size_t limit);
+  /// Text from the wire, its keys cut.
+  void shown(const Key& name, std::string_view value, std::size_t limit);
   void word(const Key& name, std::string_view value);  ///< a constant of ours: not escaped
   void number(const Key& name, std::uint64_t value);
   void flag(const Key& name, bool value);
@@ -96,6 +98,7 @@ class EventFormatter {
   EventOptions options_;
   TimeAppender time_, until_;
   LineBuffer line_;
+  std::string scratch_;
 };
 
 /// "endpoint-discovery", "fingerprinting"... (DESIGN.md, section 1).

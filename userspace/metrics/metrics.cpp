@@ -74,6 +74,7 @@ void Metrics::set_attached(std::string_view name, bool native, bool attached) {
 }
 
 void Metrics::set_enforcing(bool on) { state_->enforcing->Set(on ? 1 : 0); }
+void Metrics::set_answers_missing(bool missing) { state_->answers_missing->Set(missing ? 1 : 0); }
 
 void Metrics::set_bans(std::uint64_t active, std::uint64_t enforced) {
   state_->bans_active->Set(static_cast<double>(active));
@@ -177,6 +178,10 @@ void Metrics::event_dropped(EventOutput output, std::uint64_t count) {
 }
 
 void Metrics::storage_failed() { state_->storage_errors->Increment(); }
+
+std::uint64_t Metrics::storage_errors() const {
+  return static_cast<std::uint64_t>(state_->storage_errors->Value());
+}
 
 void Metrics::guard_refused(std::string_view reason) {
   const auto known = std::find(kRefusals.begin(), kRefusals.end(), reason);

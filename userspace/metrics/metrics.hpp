@@ -68,6 +68,7 @@ class Metrics {
   void set_pipeline(const PipelineStats& stats);
   void set_attached(std::string_view interface, bool native, bool attached);
   void set_enforcing(bool on);
+  void set_answers_missing(bool missing);
   void set_bans(std::uint64_t active, std::uint64_t enforced);
   void set_map(MapName map, std::uint64_t entries, std::uint64_t max_entries);
   void set_exposed_servers(std::uint64_t count);
@@ -90,6 +91,7 @@ class Metrics {
   void event_written(EventOutput output, std::uint64_t count = 1);
   void event_dropped(EventOutput output, std::uint64_t count = 1);
   void storage_failed();
+  std::uint64_t storage_errors() const;  ///< any thread
   void guard_refused(
       std::string_view reason);  ///< the guard's refusals; unknown reasons count as "failed"
   void api_request();

@@ -118,6 +118,9 @@ void Metrics::State::make_bans() {
   bans_active = &gauge("bans_active", "Bans in force according to the daemon.").Add({});
   bans_enforced = &gauge("bans_enforced", "Entries in force in the kernel's block tables.").Add({});
   enforcing = &gauge("enforcing", "1: blocked packets are dropped; 0: only counted.").Add({});
+  answers_missing = &gauge("answers_missing",
+                           "1: clients' packets are seen and no server's, so nothing is judged.")
+                         .Add({});
   exposed =
       &gauge("exposed_servers", "LLM servers that answered an outsider without a key.").Add({});
   auto& connections = counter("connections_ended_total",

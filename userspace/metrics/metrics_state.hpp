@@ -100,7 +100,7 @@ struct Metrics::State {
   metrics::Counters<metrics::index_of(UnbanReason::kCount)> unbans;
   metrics::Counters<metrics::kRefusals.size()> refusals;
   metrics::Gauge *bans_active = nullptr, *bans_enforced = nullptr, *enforcing = nullptr,
-                 *exposed = nullptr;
+                 *answers_missing = nullptr, *exposed = nullptr;
   metrics::Counter *ended = nullptr, *not_ended = nullptr;
   std::array<metrics::Gauge*, metrics::index_of(MapName::kCount)> map_entries{}, map_max{};
   metrics::Histogram *reaction = nullptr, *queue = nullptr, *judge = nullptr, *table = nullptr,

@@ -30,6 +30,8 @@ const char* to_string(Suppressed s) {
       return "rate";
     case Suppressed::kTooWide:
       return "too_wide";
+    case Suppressed::kTableFull:
+      return "table_full";
     case Suppressed::kCount:
       break;
   }

@@ -17,9 +17,8 @@ void RecentRequests::remember(const Request& from) {
   to.source = from.source;
   to.head.method = from.head.method;  // assignment reuses the slot's capacity
   to.head.path = from.head.path;
-  to.head.auth = from.head.auth;
+  static_cast<HeadFacts&>(to.head) = from.head;
   to.head.auth_hash = from.head.auth_hash;
-  to.head.well_known_key = from.head.well_known_key;
   to.llm.model = from.llm.model;
   to.api = from.api;
   to.impl = from.impl;
