@@ -55,6 +55,19 @@ TEST_F(CliRules, RawRequestShowsItsRulesAndTheScore) {
   EXPECT_TRUE(contains(result.out, "Not blocked: 60 of 100 points.")) << result.out;
 }
 
+TEST_F(CliRules, KeysInPathsAndModelsAreCut) {
+  const std::string body = R"({"model":"sk-abcdefghijklmnopqrstuvwx123456","messages":[]})";
+  const auto result =
+      run("POST /sk-abcdefghijklmnopqrstuvwx123456/v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+          "Content-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body,
+          "");
+
+  EXPECT_TRUE(contains(result.out, "POST /sk-…")) << result.out;
+  EXPECT_TRUE(contains(result.out, "model sk-…")) << result.out;
+  EXPECT_FALSE(contains(result.out, "abcdefghijklmnop")) << result.out;
+}
+
 TEST_F(CliRules, ReferencesOfARuleStandBesideIt) {
   const std::string request = "GET /secret HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -7,6 +7,7 @@
 
 #include "cli/replay.hpp"
 #include "core/flow/kernel_twin.hpp"
+#include "core/http/shown_text.hpp"
 #include "core/pipeline/pipeline.hpp"
 #include "rules_loader/core_settings.hpp"
 
@@ -43,8 +44,8 @@ class TrialSink final : public PipelineSink {
     places_[r.id] = {session->second, requests.size()};
     TrialRequest out;
     out.method = r.head.method;
-    out.path = r.head.path;
-    out.model = r.llm.model;
+    out.path = without_keys(r.head.path);
+    out.model = without_keys(r.llm.model);
     out.api = r.api;
     out.impl = r.impl;
     requests.push_back(std::move(out));
