@@ -160,12 +160,13 @@ PW_GLOBAL int pw_emit(pw_ctx *ctx, __u32 off, __u32 len) {
   __u32 zero = 0;
   struct pw_scratch_value *scratch = bpf_map_lookup_elem(&pw_scratch, &zero);
   const struct pw_settings *cfg = pw_get_settings();
-  struct pw_counters *row = pw_counter_row();
-  if (!scratch || !cfg || !row) return PW_PUT_FULL;
+  if (!scratch || !cfg) return PW_PUT_FULL;
   scratch->record.cap_len = len;
   const enum pw_put put = pw_use_perf ? pw_put_perf(ctx, scratch, off, len)
                                       : pw_put_ring(ctx, cfg, &scratch->record, off, len);
   const __u32 type = scratch->record.type;
+  struct pw_counters *row = pw_counter_row(); /* not before: the stack is full */
+  if (!row) return put;
   if (type < PW_RECORD_TYPE_COUNT) {
     if (put == PW_PUT_DONE)
       row->records[type]++;

@@ -96,6 +96,12 @@ std::vector<Case> client_cases() {
               [](int i) {
                 return language(post("/api/user/login", "{\"password\":\"" + n(i) + "\"}"));
               })},
+      {"default-login",
+       {post("/api/user/login", R"({"username":"root","password":"123456"})")},
+       {language(post("/api/user/login", R"({"username":"root","password":"123456"})")),
+        post("/api/user/login", R"({"username":"root","password":"own"})"),
+        post("/api/user/login", R"({"username":"anna","password":"123456"})"),
+        chat("m", "username root, password 123456")}},
       {"admin-path-refused",
        {get("/api/channel/", 401)},
        {key("k", get("/key/generate", 200)), language(get("/openai/config", 401)),
