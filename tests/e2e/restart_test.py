@@ -73,6 +73,16 @@ class Restart(LabCase):
         self.assertNotEqual(self.curl("scanner", BEHIND4 + "/v1/models", seconds=1)[0], 0)
         wait_until(lambda: self.curl("scanner", BEHIND4 + "/v1/models", seconds=1) == (0, "200"), "the block has expired")
 
+    def test_doctor_of_a_dead_daemon_tells_what_it_left_in_force(self):
+        wall = self.wall(xdp__mode=XDP_MODE)
+        wall.cli("bans", "add", SCANNER4)
+        wall.kill()
+        doctor = wall.cli("doctor", check=False)
+        self.assertEqual(doctor.returncode, 1, doctor.stdout)
+        self.assertRegex(doctor.stdout, r"XDP on wan0.*still attached, and drops what [1-9]\d* blocks name.*probewall detach")
+        wall.cli("detach")
+        self.assertNotIn("still attached", wall.cli("doctor", check=False).stdout)
+
     def test_restarted_daemon_goes_on_to_judge(self):
         wall = self.blocked_wall()
         wall.kill()

@@ -11,6 +11,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
+#include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "events/json_append.hpp"
 
@@ -55,10 +56,29 @@ Finding check_bpffs(const Config& config) {
               " lies on no bpf file system; mount one: mount -t bpf bpf /sys/fs/bpf"};
 }
 
+/// What a daemon that ended left in force, which somebody who cannot get in may be looking for.
+void check_left_behind(const Context& context, const Error& unreachable,
+                       std::vector<Finding>& findings) {
+  if (!may_read_pins(context, unreachable)) return;
+  const auto status = offline_status(context.config_or_default());
+  if (!status) return;
+  for (const auto& interface : status->interfaces) {
+    if (interface.xdp_mode == "off") continue;
+    findings.push_back(
+        {Health::kWarning, "XDP on " + interface.name,
+         fmt::format("{}: still attached, {}; start probewalld, or take it away: probewall detach",
+                     interface.xdp_mode,
+                     status->enforcing
+                         ? fmt::format("and drops what {} blocks name", status->bans_enforced)
+                         : "and drops nothing, as it was observing")});
+  }
+}
+
 void check_daemon(const Context& context, std::vector<Finding>& findings) {
   const auto body = context.api().get("/v1/status");
   if (!body) {
     findings.push_back({Health::kFailure, "daemon", body.error().message});
+    check_left_behind(context, body.error(), findings);
     return;
   }
   const auto status = parse_json(*body);
