@@ -4,6 +4,7 @@ decision store that cannot be written."""
 from e2e import BEHIND4, SCANNER4, LabCase, main, wait_until
 
 WARNINGS = 10
+SEED = "204.76.203.125"  # the built-in feed has it
 ROOM = 1024  # the least that block.max_addresses takes
 
 
@@ -65,6 +66,29 @@ class Limits(LabCase):
         self.assertFalse(wall.blocked("82.0.0.1"))
         self.assertEqual(wall.cli("bans", "del", "2001:db8:77:1::1").stdout,
                          "2001:db8:77:1::1/128 is no longer blocked.\n2001:db8:77:1::/64 is no longer blocked.\n")
+
+    def seeds(self, wall):
+        return {b["source"]: (b["origin"], b.get("until")) for b in wall.cli_json("bans", "list")["bans"]}
+
+    def test_ban_on_a_feeds_address_never_shortens_what_the_feed_blocks(self):
+        wall = self.wall()
+        feeds = self.seeds(wall)
+        self.assertEqual(feeds[SEED + "/32"], ("feed", None))
+        self.assertIn("a feed's entry blocks it longer", wall.cli("bans", "add", SEED, "--ttl", "1s").stdout)
+        wait_until(lambda: wall.events("decision", source=SEED + "/32"), "the operator's ban is on record")
+        wall.cli("bans", "add", "82.0.2.1", "--ttl", "1s")
+        wait_until(lambda: wall.events("unblock", source="82.0.2.1/32"), "as long a ban elsewhere has ended")
+        self.assertEqual(self.seeds(wall), feeds)
+        self.assertTrue(wall.blocked(SEED))
+        wall.cli("bans", "add", SEED, "--ttl", "1h")
+        self.assertIn("has no ban of its own any more, but a feed's entry still blocks it", wall.cli("bans", "del", SEED).stdout)
+        self.assertEqual(self.seeds(wall), feeds)
+        wall.kill()
+        self.assertTrue(wall.blocked(SEED))
+        wall.start()
+        self.assertEqual(self.seeds(wall), feeds)
+        self.assertEqual(wall.cli("bans", "del", SEED).stdout, SEED + "/32 is no longer blocked.\n")
+        self.assertFalse(wall.blocked(SEED))
 
     def test_end_of_a_ban_stays_through_import_and_export(self):
         wall = self.wall()

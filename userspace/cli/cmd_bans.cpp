@@ -109,14 +109,19 @@ Result<Deletion> delete_one(const Context& context, const IpPrefix& prefix, bool
   return removed;
 }
 
+std::string blocker(const IpPrefix& prefix, const IpPrefix& still) {
+  return still == prefix ? "a feed's entry" : still.to_string();
+}
+
 /// Says what became of each prefix. What still blocked one may have gone right after it.
 void tell_deleted(const std::vector<std::pair<IpPrefix, Deletion>>& done) {
   std::vector<IpPrefix> told;
-  for (const auto& [prefix, deletion] : done) {
-    const auto gone = [&](const auto& d) {
-      return d.second.was_there && d.first == deletion.still;
+  for (auto one = done.begin(); one != done.end(); ++one) {
+    const auto& [prefix, deletion] = *one;
+    const auto gone = [&still = deletion.still](const auto& later) {
+      return later.second.was_there && later.first == still;
     };
-    const bool covered = deletion.still && std::none_of(done.begin(), done.end(), gone);
+    const bool covered = deletion.still && std::none_of(one + 1, done.end(), gone);
     if (!covered) {
       if (deletion.was_there)
         print_line(fmt::format("{} is no longer blocked.", prefix.to_string()));
@@ -128,7 +133,7 @@ void tell_deleted(const std::vector<std::pair<IpPrefix, Deletion>>& done) {
     print_line(fmt::format(
         "{} {}, but {} still blocks it. Undo: probewall bans del {}", prefix.to_string(),
         deletion.was_there ? "has no ban of its own any more" : "has no ban of its own",
-        still.to_string(), still.to_string()));
+        blocker(prefix, still), still.to_string()));
   }
 }
 
@@ -197,7 +202,8 @@ int bans_add(const Context& context, const BanOptions& options) {
     if (context.json()) continue;
     const std::string length =
         options.ttl ? "for " + format_duration(*options.ttl) : "until you remove it";
-    print_line(fmt::format("Blocked {} {}. Undo: probewall bans del {}", prefix.to_string(), length,
+    print_line(fmt::format("Blocked {} {}{}. Undo: probewall bans del {}", prefix.to_string(),
+                           length, reply->action != 0 ? "; a feed's entry blocks it longer" : "",
                            prefix.to_string()));
   }
   if (context.json()) print_line(fmt::format("{{\"added\":{}}}", prefixes->size()));
