@@ -218,6 +218,25 @@ TEST_P(Ledger, FlushTakesOutAllUntilTheFeedIsSetAgain) {
   EXPECT_EQ(dropped_by(), PW_ORIGIN_FEED);
 }
 
+TEST_P(Ledger, QueueOfEndsStaysShortHoweverOftenBansChange) {
+  const auto most = [&] { return 2 * (ledger->size() + 1) + ExpiryQueue::kSlack; };
+  ASSERT_TRUE(ledger->put(net(), entry_of(PW_ACTION_DROP, PW_ORIGIN_DETECTOR, now + 50), now));
+  for (std::uint32_t i = 1; i <= 10'000; ++i) {
+    ban(PW_ACTION_DROP, now + 100 + i);
+    ASSERT_LE(ledger->queued(), most());
+  }
+  ASSERT_TRUE(
+      ledger->set_feed(feed(PW_ACTION_DROP), now));  // the ban's end lies beneath from now on
+  for (std::uint32_t i = 1; i <= 10'000; ++i) {
+    ban(PW_ACTION_DROP, now + 20'000 - i);
+    ASSERT_LE(ledger->queued(), most());
+  }
+  EXPECT_EQ(sweep(now + 50).size(), 1u);
+  for (int i = 0; i < 2; ++i) sweep(now + 10'000);
+  EXPECT_FALSE(*ledger->own(source()));  // the last end given was kept
+  EXPECT_EQ(held()->origin, PW_ORIGIN_FEED);
+}
+
 PROBEWALL_BOTH_FAMILIES(Ledger);
 
 }  // namespace

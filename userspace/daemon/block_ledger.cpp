@@ -45,13 +45,8 @@ bool same(const pw_block_entry& a, const pw_block_entry& b) {
 
 Result<BlockLedger> BlockLedger::adopt(BlockTable& table) {
   BlockLedger ledger{table};
-  ledger.expiry_.reserve(table.size());
-  auto read = table.for_each([&ledger](const BlockRecord& record) {
-    ledger.expiry_.push(record.prefix, record.entry.expires_s);
-    ++ledger.entries_;
-    return true;
-  });
-  if (!read) return tl::unexpected(read.error());
+  ledger.entries_ = table.size();
+  if (auto read = ledger.queue_anew(); !read) return tl::unexpected(read.error());
   return ledger;
 }
 
@@ -68,11 +63,33 @@ Result<void> BlockLedger::write(const IpPrefix& prefix, const pw_block_entry& en
 Result<bool> BlockLedger::erase(const IpPrefix& prefix) {
   auto removed = table_->remove(prefix);
   if (removed && *removed) --entries_;
+  bound_queue();
   return removed;
 }
 
 void BlockLedger::queue(const IpPrefix& prefix, std::uint32_t expires_s) {
   expiry_.push(prefix, expires_s);
+  bound_queue();
+}
+
+void BlockLedger::bound_queue() {
+  if (!expiry_.outgrown(entries_ + own_.size())) return;
+  // When the table cannot be read, the old queue is as good, only longer.
+  [[maybe_unused]] const auto shorter = queue_anew();
+}
+
+/// The ends of what is there now, and no others.
+Result<void> BlockLedger::queue_anew() {
+  ExpiryQueue fresh;
+  fresh.reserve(entries_ + own_.size());
+  auto read = table_->for_each([&fresh](const BlockRecord& record) {
+    fresh.push(record.prefix, record.entry.expires_s);
+    return true;
+  });
+  if (!read) return read;
+  for (const auto& [prefix, entry] : own_) fresh.push(prefix, entry.expires_s);
+  expiry_ = std::move(fresh);
+  return {};
 }
 
 /// Writes what applies to `prefix` now, or takes its entry out.

@@ -57,6 +57,7 @@ class BlockLedger {
   /// Whom they concern: a third of the memory.
   Result<std::vector<IpPrefix>> prefixes(std::uint32_t now_s) const;
   std::uint64_t size() const { return entries_; }
+  /// Ends waited for: at most twice the entries and ExpiryQueue::kSlack, however often they change.
   std::size_t queued() const { return expiry_.size(); }
   BlockFills fills() const { return table_->fills(); }
 
@@ -73,6 +74,8 @@ class BlockLedger {
   Result<void> write(const IpPrefix& prefix, const pw_block_entry& entry);
   Result<bool> erase(const IpPrefix& prefix);
   void queue(const IpPrefix& prefix, std::uint32_t expires_s);
+  void bound_queue();
+  Result<void> queue_anew();
   Result<void> learn_own(const IpPrefix& prefix, std::uint32_t now_s);
   Result<void> put_feed(const Feed& wanted, std::uint32_t now_s);
   Result<void> drop_stale(const Feed& wanted, std::uint32_t now_s);
