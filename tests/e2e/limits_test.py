@@ -36,6 +36,22 @@ class Limits(LabCase):
         wall.cli("bans", "flush")
         wait_until(lambda: not self.warned(wall, "% full"), "there is room again")
 
+    def test_import_goes_on_past_what_is_refused_and_says_how_many(self):
+        wall = self.wall(block__max_addresses=ROOM, allow=["84.9.0.0/24"])
+        lines = wall.dir / "bans.txt"
+        lines.write_text("84.9.0.1\n" + "".join("84.7.%d.%d\n" % (i >> 8, i & 255) for i in range(ROOM)) + "84.9.0.0/28\n84.7.0.0/30\n")
+        room = ROOM - 2  # the feed has the others
+        done = wall.cli("bans", "import", lines, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout, "Imported %d bans; 2 refused, 2 failed, 0 had ended already.\n" % (room + 1))
+        self.assertIn("bans.txt:%d: " % (room + 2), done.stderr)
+        self.assertIn("block.max_addresses", done.stderr)
+        wait_until(lambda: len(wall.bans()) == room + 1, "all that there is room for is there")
+        lines.write_text("84.7.9.9\nnonsense\n")
+        wall.cli("bans", "flush")
+        self.assertIn("bans.txt:2: ", wall.cli("bans", "import", lines, check=False).stderr)
+        self.assertEqual(wall.cli("bans", "list").stdout, "No source is blocked.\n")
+
     def test_table_that_is_nearly_full_is_a_warning_before_a_ban_is_refused(self):
         wall = self.wall(block__max_addresses=ROOM)
         self.fill(wall, ROOM // 2)

@@ -185,6 +185,10 @@ class AdminSocket {
     const std::lock_guard lock(mutex_);
     return seen_;
   }
+  unsigned connections() {
+    const std::lock_guard lock(mutex_);
+    return connections_;
+  }
 
  private:
   void serve() {
@@ -192,8 +196,12 @@ class AdminSocket {
       pollfd waiters[2] = {{fd_, POLLIN, 0}, {stop_[0], POLLIN, 0}};
       if (poll(waiters, 2, -1) < 0 || waiters[1].revents != 0) return;
       const int client = accept(fd_, nullptr, nullptr);
+      {
+        const std::lock_guard lock(mutex_);
+        ++connections_;
+      }
       admin::Request request;
-      if (recv(client, &request, sizeof request, 0) == sizeof request) {
+      while (recv(client, &request, sizeof request, 0) == sizeof request) {
         {
           const std::lock_guard lock(mutex_);
           seen_.push_back(request);
@@ -210,6 +218,7 @@ class AdminSocket {
   int stop_[2] = {-1, -1};
   std::mutex mutex_;
   std::vector<admin::Request> seen_;
+  unsigned connections_ = 0;
   std::thread thread_;
 };
 

@@ -2,11 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <fstream>
-#include <iostream>
 
-#include "cli/bans_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/offline.hpp"
@@ -14,19 +10,11 @@
 #include "cli/text.hpp"
 #include "config/units.hpp"
 #include "control/api_json.hpp"
-#include "dataplane/kernel_clock.hpp"
 
 namespace probewall::cli {
 namespace {
 
 using admin::Op;
-using admin_call = Result<admin::Reply>;
-
-std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 constexpr const char* kDead = "probewalld is not running; working on the kernel's pinned state";
 
@@ -143,29 +131,6 @@ int tell_count(const Context& context, const char* name, std::uint64_t count,
   return finish(0);
 }
 
-Result<void> import_line(const Context& context, const BanLine& ban, std::uint64_t& added,
-                         std::uint64_t& over) {
-  std::uint64_t seconds = 0;
-  std::uint32_t until_s = 0;
-  if (ban.until_us) {
-    const std::int64_t left_us = *ban.until_us - now_us();
-    if (left_us <= 0) {
-      ++over;
-      return {};
-    }
-    seconds = static_cast<std::uint64_t>((left_us + 999'999) / 1'000'000);
-    const std::int64_t end_s = (boottime_us() + left_us + 999'999) / 1'000'000;
-    if (end_s < UINT32_MAX) until_s = static_cast<std::uint32_t>(end_s);
-  }
-  const std::string reason = ban.reason.empty() ? "imported" : ban.reason;
-  auto request = admin_request(Op::kBanAdd, ban.prefix, seconds, reason);
-  request.until_s = until_s;  // exported and imported over and over, an end stays where it is
-  const auto reply = context.admin().call(request);
-  if (!reply) return tl::unexpected(reply.error());
-  ++added;
-  return {};
-}
-
 }  // namespace
 
 int bans_list(const Context& context) {
@@ -269,38 +234,6 @@ int bans_export(const Context& context) {
   if (of_feeds > 0)
     notice(fmt::format("left out: {} of feeds, which each machine reads itself", of_feeds));
   return finish(0);
-}
-
-int bans_import(const Context& context, const std::string& file) {
-  std::ifstream opened;
-  if (file != "-") {
-    opened.open(file);
-    if (!opened)
-      return report(
-          {fmt::format("read {}: {}", file, std::strerror(errno)), errno, ExitStatus::kFailed});
-  }
-  std::istream& in = file == "-" ? std::cin : opened;
-  std::uint64_t added = 0, refused = 0, over = 0, number = 0;
-  std::string line;
-  while (std::getline(in, line)) {
-    ++number;
-    const auto ban = parse_ban_line(line, now_us());
-    if (!ban)
-      return report(
-          {fmt::format("{}:{}: {}", file, number, ban.error().message), 0, ExitStatus::kFailed});
-    if (!*ban) continue;
-    const auto done = import_line(context, **ban, added, over);
-    if (done) continue;
-    // A refusal concerns this line alone: the others are still wanted.
-    if (done.error().status != ExitStatus::kRefused) return report(done.error());
-    ++refused;
-    notice(fmt::format("{}:{}: {}", file, number, done.error().message));
-  }
-  print_line(context.json() ? fmt::format("{{\"added\":{},\"refused\":{},\"expired\":{}}}", added,
-                                          refused, over)
-                            : fmt::format("Imported {} bans; {} refused, {} had ended already.",
-                                          added, refused, over));
-  return finish(static_cast<int>(refused > 0 ? ExitStatus::kRefused : ExitStatus::kOk));
 }
 
 }  // namespace probewall::cli

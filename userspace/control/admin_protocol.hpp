@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of admin.sock: the operator's changes, spoken to the guard. SOCK_SEQPACKET, one fixed
-// request, one or more fixed replies (the last has `more` == 0). The guard trusts the peer's
+// request, one or more fixed replies (the last has `more` == 0), then the next request, if any; it
+// may be sent before. The guard trusts the peer's
 // credentials (SO_PEERCRED: root or group probewall), never the content.
 #pragma once
 
