@@ -335,6 +335,27 @@ TEST_F(Cli, ImportThatBreaksOffSaysHowFarItCame) {
       << result.err;
 }
 
+TEST_F(Cli, ListThatIsNotCompleteSaysSo) {
+  source_.complete = false;
+  const auto list = run("bans list");
+  const auto json = run("bans list --json");
+  const auto exported = run("bans export");
+  source_.ban_count = 0;
+  const auto none = run("bans list");
+  source_.complete = true;
+  const auto whole = run("bans list --json");
+
+  EXPECT_EQ(list.status, 0);
+  EXPECT_TRUE(contains(list.out, "10.0.0.0/32"));
+  EXPECT_TRUE(contains(list.err, "this list is not complete")) << list.err;
+  EXPECT_TRUE(contains(json.out, "\"total\":3,\"complete\":false}")) << json.out;
+  EXPECT_EQ(exported.status, 1) << "no backup to rely on";
+  EXPECT_TRUE(contains(exported.err, "this list is not complete")) << exported.err;
+  EXPECT_FALSE(contains(none.out, "No source is blocked")) << none.out;
+  EXPECT_TRUE(contains(whole.out, "\"total\":0,\"complete\":true}")) << whole.out;
+  EXPECT_EQ(whole.err, "");
+}
+
 TEST_F(Cli, EnforceOnCanAskForConfirmation) {
   const auto admin =
       guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });

@@ -92,6 +92,7 @@ class FixedSource : public ApiSource {
   Result<ApiBans> bans(const std::optional<IpPrefix>& after, std::size_t limit) override {
     ApiBans page;
     page.total = ban_count;
+    page.complete = complete;
     for (unsigned i = 0; i < ban_count; ++i) {
       ApiBan ban;
       ban.source = IpPrefix::of(IpAddress::from_v4(0x0a000000u + i), 32);
@@ -157,6 +158,7 @@ class FixedSource : public ApiSource {
   }
 
   unsigned ban_count = 3;
+  bool complete = true;
   unsigned feed_count = 0;  ///< so many of the bans, the first, are a feed's
   std::atomic<bool> ready{true};
 };

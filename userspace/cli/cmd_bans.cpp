@@ -19,8 +19,10 @@ using admin::Op;
 constexpr const char* kDead = "probewalld is not running; working on the kernel's pinned state";
 
 /// Hands every ban to `visit`, page by page from the daemon or, when it is dead, from the pins.
-Result<void> each_ban(const Context& context, const std::function<void(const Json&)>& visit) {
+/// False: some may be missing.
+Result<bool> each_ban(const Context& context, const std::function<void(const Json&)>& visit) {
   std::string target = "/v1/bans?limit=5000";
+  bool complete = true;
   for (bool first = true;; first = false) {
     auto body = context.api().get(target);
     if (!body && first) {
@@ -35,10 +37,15 @@ Result<void> each_ban(const Context& context, const std::function<void(const Jso
     const auto page = parse_json(*body);
     if (!page) return tl::unexpected(page.error());
     for (const Json& ban : list(*page, "bans")) visit(ban);
-    if (!has(*page, "next")) return {};
+    complete = complete && flag(*page, "complete");
+    if (!has(*page, "next")) return complete;
     target = "/v1/bans?limit=5000&after=" + raw_text(*page, "next");
   }
 }
+
+constexpr const char* kIncomplete =
+    "this list is not complete: the daemon is still reading what is in force; ask again in a "
+    "moment";
 
 std::string reasons_of(const Json& ban) {
   std::string words;
@@ -149,10 +156,11 @@ int bans_list(const Context& context) {
   });
   if (!listed) return report(listed.error());
   if (context.json()) {
-    print_line(fmt::format("{{\"bans\":[{}],\"total\":{}}}", json, total));
+    print_line(fmt::format("{{\"bans\":[{}],\"total\":{},\"complete\":{}}}", json, total, *listed));
   } else {
-    print(total == 0 ? "No source is blocked.\n" : table.text());
+    print(total == 0 && *listed ? "No source is blocked.\n" : table.text());
   }
+  if (!*listed) notice(kIncomplete);
   return finish(0);
 }
 
@@ -233,6 +241,7 @@ int bans_export(const Context& context) {
   if (!listed) return report(listed.error());
   if (of_feeds > 0)
     notice(fmt::format("left out: {} of feeds, which each machine reads itself", of_feeds));
+  if (!*listed) return report({kIncomplete, 0, ExitStatus::kFailed});
   return finish(0);
 }
 
