@@ -47,10 +47,15 @@ class Limits(LabCase):
         self.assertIn("bans.txt:%d: " % (room + 2), done.stderr)
         self.assertIn("block.max_addresses", done.stderr)
         wait_until(lambda: len(wall.bans()) == room + 1, "all that there is room for is there")
+
+    def test_import_of_a_file_with_a_bad_line_blocks_nobody(self):
+        wall = self.wall()
+        lines = wall.dir / "bans.txt"
         lines.write_text("84.7.9.9\nnonsense\n")
-        wall.cli("bans", "flush")
-        self.assertIn("bans.txt:2: ", wall.cli("bans", "import", lines, check=False).stderr)
-        self.assertEqual(wall.cli("bans", "list").stdout, "No source is blocked.\n")
+        self.assert_one_line(wall.cli("bans", "import", lines, check=False), 1, "bans.txt:2: ", "nothing was imported")
+        wall.cli("bans", "add", "84.7.9.8")
+        wait_until(lambda: wall.bans(), "the ban that came after it is known")
+        self.assertEqual([ban["source"] for ban in wall.bans()], ["84.7.9.8/32"])
 
     def test_table_that_is_nearly_full_is_a_warning_before_a_ban_is_refused(self):
         wall = self.wall(block__max_addresses=ROOM)
