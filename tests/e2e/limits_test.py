@@ -4,6 +4,7 @@ decision store that cannot be written."""
 from e2e import BEHIND4, SCANNER4, LabCase, main, wait_until
 
 WARNINGS = 10
+SEED = "204.76.203.125"  # the built-in feed has it
 ROOM = 1024  # the least that block.max_addresses takes
 
 
@@ -35,6 +36,27 @@ class Limits(LabCase):
         wall.cli("bans", "flush")
         wait_until(lambda: not self.warned(wall, "% full"), "there is room again")
 
+    def test_import_goes_on_past_what_is_refused_and_says_how_many(self):
+        wall = self.wall(block__max_addresses=ROOM, allow=["84.9.0.0/24"])
+        lines = wall.dir / "bans.txt"
+        lines.write_text("84.9.0.1\n" + "".join("84.7.%d.%d\n" % (i >> 8, i & 255) for i in range(ROOM)) + "84.9.0.0/28\n84.7.0.0/30\n")
+        room = ROOM - 2  # the feed has the others
+        done = wall.cli("bans", "import", lines, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout, "Imported %d bans; 2 refused, 2 failed, 0 had ended already.\n" % (room + 1))
+        self.assertIn("bans.txt:%d: " % (room + 2), done.stderr)
+        self.assertIn("block.max_addresses", done.stderr)
+        wait_until(lambda: len(wall.bans()) == room + 1, "all that there is room for is there")
+
+    def test_import_of_a_file_with_a_bad_line_blocks_nobody(self):
+        wall = self.wall()
+        lines = wall.dir / "bans.txt"
+        lines.write_text("84.7.9.9\nnonsense\n")
+        self.assert_one_line(wall.cli("bans", "import", lines, check=False), 1, "bans.txt:2: ", "nothing was imported")
+        wall.cli("bans", "add", "84.7.9.8")
+        wait_until(lambda: wall.bans(), "the ban that came after it is known")
+        self.assertEqual([ban["source"] for ban in wall.bans()], ["84.7.9.8/32"])
+
     def test_table_that_is_nearly_full_is_a_warning_before_a_ban_is_refused(self):
         wall = self.wall(block__max_addresses=ROOM)
         self.fill(wall, ROOM // 2)
@@ -65,6 +87,29 @@ class Limits(LabCase):
         self.assertFalse(wall.blocked("82.0.0.1"))
         self.assertEqual(wall.cli("bans", "del", "2001:db8:77:1::1").stdout,
                          "2001:db8:77:1::1/128 is no longer blocked.\n2001:db8:77:1::/64 is no longer blocked.\n")
+
+    def seeds(self, wall):
+        return {b["source"]: (b["origin"], b.get("until")) for b in wall.cli_json("bans", "list")["bans"]}
+
+    def test_ban_on_a_feeds_address_never_shortens_what_the_feed_blocks(self):
+        wall = self.wall()
+        feeds = self.seeds(wall)
+        self.assertEqual(feeds[SEED + "/32"], ("feed", None))
+        self.assertIn("a feed's entry blocks it longer", wall.cli("bans", "add", SEED, "--ttl", "1s").stdout)
+        wait_until(lambda: wall.events("decision", source=SEED + "/32"), "the operator's ban is on record")
+        wall.cli("bans", "add", "82.0.2.1", "--ttl", "1s")
+        wait_until(lambda: wall.events("unblock", source="82.0.2.1/32"), "as long a ban elsewhere has ended")
+        self.assertEqual(self.seeds(wall), feeds)
+        self.assertTrue(wall.blocked(SEED))
+        wall.cli("bans", "add", SEED, "--ttl", "1h")
+        self.assertIn("has no ban of its own any more, but a feed's entry still blocks it", wall.cli("bans", "del", SEED).stdout)
+        self.assertEqual(self.seeds(wall), feeds)
+        wall.kill()
+        self.assertTrue(wall.blocked(SEED))
+        wall.start()
+        self.assertEqual(self.seeds(wall), feeds)
+        self.assertEqual(wall.cli("bans", "del", SEED).stdout, SEED + "/32 is no longer blocked.\n")
+        self.assertFalse(wall.blocked(SEED))
 
     def test_end_of_a_ban_stays_through_import_and_export(self):
         wall = self.wall()

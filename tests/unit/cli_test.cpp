@@ -256,14 +256,104 @@ TEST_F(Cli, ExportIsWhatImportReads) {
   EXPECT_EQ(seen[4].seconds, 0u) << "no end";
 }
 
-TEST_F(Cli, ImportNamesTheLineItCannotRead) {
-  std::ofstream(directory_.file("bans.txt")) << "# list\n\nnot-an-address\n";
+TEST_F(Cli, ImportOfAFileWithABadLineNamesItAndSendsNothing) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
+  std::ofstream(directory_.file("bans.txt"))
+      << "203.0.113.5\n\nnot-an-address\n203.0.113.6 tomorrow\n203.0.113.7\n";
 
   const auto result = run("bans import " + directory_.file("bans.txt"));
 
   EXPECT_EQ(result.status, 1);
-  EXPECT_TRUE(contains(result.err, "bans.txt:3: 'not-an-address' is no address or prefix"))
+  EXPECT_TRUE(contains(result.err,
+                       "bans.txt:3: 'not-an-address' is no address or prefix (and 1 more such "
+                       "lines); nothing was imported"))
       << result.err;
+  EXPECT_TRUE(admin->seen().empty());
+}
+
+TEST_F(Cli, ImportOfADirectorySaysSo) {
+  const auto result = run("bans import " + directory_.path());
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(contains(result.err, "Is a directory; nothing was imported")) << result.err;
+}
+
+TEST_F(Cli, ImportGoesOnAfterRefusalsOverOneConnectionAndCountsThem) {
+  const auto admin = guard([](const admin::Request& request) {
+    const auto last = request.address[15];
+    if (last % 4 == 0) return std::vector{reply(ExitStatus::kRefused, 0, "never blocked")};
+    if (last == 1) return std::vector{reply(ExitStatus::kFailed, 0, "the table is full")};
+    return std::vector{reply(ExitStatus::kOk, 1)};
+  });
+  std::ofstream file(directory_.file("bans.txt"));
+  file << "203.0.113.9 2020-01-01T00:00:00Z ended\n";
+  for (int i = 0; i < 100; ++i) file << "198.51.100." << i << "\n";
+  file.close();
+
+  const auto result = run("bans import " + directory_.file("bans.txt"));
+  const auto json = run("--json bans import " + directory_.file("bans.txt"));
+
+  EXPECT_EQ(result.status, 1) << "not all of them were a safety rule's";
+  EXPECT_EQ(result.out, "Imported 74 bans; 25 refused, 1 failed, 1 had ended already.\n");
+  EXPECT_TRUE(contains(result.err, "bans.txt:2: never blocked\n")) << result.err;
+  EXPECT_TRUE(contains(result.err, "bans.txt:3: the table is full\n")) << result.err;
+  EXPECT_TRUE(contains(result.err, "6 more were not imported\n")) << result.err;
+  EXPECT_EQ(json.out, "{\"added\":74,\"refused\":25,\"failed\":1,\"expired\":1}\n");
+  EXPECT_EQ(admin->seen().size(), 200u);
+  EXPECT_EQ(admin->connections(), 2u);
+}
+
+TEST_F(Cli, ImportKeepsTheEndsOfTheFile) {
+  const auto admin =
+      guard([](const admin::Request&) { return std::vector{reply(ExitStatus::kOk, 1)}; });
+  std::ofstream(directory_.file("bans.txt"))
+      << "203.0.113.5 2060-01-01T00:00:00Z\n203.0.113.6 2060-01-01T00:01:00Z\n203.0.113.7\n";
+
+  ASSERT_EQ(run("bans import " + directory_.file("bans.txt")).status, 0);
+
+  const auto seen = admin->seen();
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[1].until_s - seen[0].until_s, 60u);
+  EXPECT_EQ(seen[2].until_s, 0u) << "for good";
+}
+
+TEST_F(Cli, ImportThatBreaksOffSaysHowFarItCame) {
+  const auto admin = guard([n = 0](const admin::Request&) mutable {
+    return ++n <= 3 ? std::vector{reply(ExitStatus::kOk, 1)}
+                    : std::vector{reply(ExitStatus::kPermission, 0, "not any more")};
+  });
+  std::ofstream file(directory_.file("bans.txt"));
+  for (int i = 0; i < 10; ++i) file << "198.51.100." << i << "\n";
+  file.close();
+
+  const auto result = run("bans import " + directory_.file("bans.txt"));
+
+  EXPECT_EQ(result.status, 4);
+  EXPECT_TRUE(contains(result.err,
+                       "not any more; 3 of 10 bans were imported before, importing again is safe"))
+      << result.err;
+}
+
+TEST_F(Cli, ListThatIsNotCompleteSaysSo) {
+  source_.complete = false;
+  const auto list = run("bans list");
+  const auto json = run("bans list --json");
+  const auto exported = run("bans export");
+  source_.ban_count = 0;
+  const auto none = run("bans list");
+  source_.complete = true;
+  const auto whole = run("bans list --json");
+
+  EXPECT_EQ(list.status, 0);
+  EXPECT_TRUE(contains(list.out, "10.0.0.0/32"));
+  EXPECT_TRUE(contains(list.err, "this list is not complete")) << list.err;
+  EXPECT_TRUE(contains(json.out, "\"total\":3,\"complete\":false}")) << json.out;
+  EXPECT_EQ(exported.status, 1) << "no backup to rely on";
+  EXPECT_TRUE(contains(exported.err, "this list is not complete")) << exported.err;
+  EXPECT_FALSE(contains(none.out, "No source is blocked")) << none.out;
+  EXPECT_TRUE(contains(whole.out, "\"total\":0,\"complete\":true}")) << whole.out;
+  EXPECT_EQ(whole.err, "");
 }
 
 TEST_F(Cli, EnforceOnCanAskForConfirmation) {

@@ -92,6 +92,7 @@ class FixedSource : public ApiSource {
   Result<ApiBans> bans(const std::optional<IpPrefix>& after, std::size_t limit) override {
     ApiBans page;
     page.total = ban_count;
+    page.complete = complete;
     for (unsigned i = 0; i < ban_count; ++i) {
       ApiBan ban;
       ban.source = IpPrefix::of(IpAddress::from_v4(0x0a000000u + i), 32);
@@ -157,6 +158,7 @@ class FixedSource : public ApiSource {
   }
 
   unsigned ban_count = 3;
+  bool complete = true;
   unsigned feed_count = 0;  ///< so many of the bans, the first, are a feed's
   std::atomic<bool> ready{true};
 };
@@ -185,6 +187,10 @@ class AdminSocket {
     const std::lock_guard lock(mutex_);
     return seen_;
   }
+  unsigned connections() {
+    const std::lock_guard lock(mutex_);
+    return connections_;
+  }
 
  private:
   void serve() {
@@ -192,8 +198,12 @@ class AdminSocket {
       pollfd waiters[2] = {{fd_, POLLIN, 0}, {stop_[0], POLLIN, 0}};
       if (poll(waiters, 2, -1) < 0 || waiters[1].revents != 0) return;
       const int client = accept(fd_, nullptr, nullptr);
+      {
+        const std::lock_guard lock(mutex_);
+        ++connections_;
+      }
       admin::Request request;
-      if (recv(client, &request, sizeof request, 0) == sizeof request) {
+      while (recv(client, &request, sizeof request, 0) == sizeof request) {
         {
           const std::lock_guard lock(mutex_);
           seen_.push_back(request);
@@ -210,6 +220,7 @@ class AdminSocket {
   int stop_[2] = {-1, -1};
   std::mutex mutex_;
   std::vector<admin::Request> seen_;
+  unsigned connections_ = 0;
   std::thread thread_;
 };
 

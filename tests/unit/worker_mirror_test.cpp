@@ -97,6 +97,21 @@ TEST(GuardMirror, FollowsTheAllowSet) {
   EXPECT_FALSE(mirror.allowed(*IpPrefix::parse("192.0.2.5")));
 }
 
+TEST(GuardMirror, IsWholeOnlyOnceItWasToldToTheEnd) {
+  Note begins, ends;
+  begins.type = ends.type = static_cast<std::uint32_t>(NoteType::kRetelling);
+  begins.count = 1;
+  GuardMirror mirror{true};
+  EXPECT_FALSE(mirror.whole());
+  for (int i = 0; i < 2; ++i) {
+    mirror.apply(begins, kNowUs, kBootUs);
+    mirror.apply(note(NoteType::kBanned, "198.51.100.7/32", 60), kNowUs, kBootUs);
+    EXPECT_FALSE(mirror.whole());
+    mirror.apply(ends, kNowUs, kBootUs);
+    EXPECT_TRUE(mirror.whole());
+  }
+}
+
 TEST(RequestMemory, KeepsTheLastLinesOfTheSourcesSeenLast) {
   RequestMemory memory{2};
   const auto a = *IpPrefix::parse("192.0.2.1"), b = *IpPrefix::parse("192.0.2.2"),

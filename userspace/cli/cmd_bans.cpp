@@ -2,11 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <fstream>
-#include <iostream>
 
-#include "cli/bans_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_view.hpp"
 #include "cli/offline.hpp"
@@ -14,25 +10,19 @@
 #include "cli/text.hpp"
 #include "config/units.hpp"
 #include "control/api_json.hpp"
-#include "dataplane/kernel_clock.hpp"
 
 namespace probewall::cli {
 namespace {
 
 using admin::Op;
-using admin_call = Result<admin::Reply>;
-
-std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 constexpr const char* kDead = "probewalld is not running; working on the kernel's pinned state";
 
 /// Hands every ban to `visit`, page by page from the daemon or, when it is dead, from the pins.
-Result<void> each_ban(const Context& context, const std::function<void(const Json&)>& visit) {
+/// False: some may be missing.
+Result<bool> each_ban(const Context& context, const std::function<void(const Json&)>& visit) {
   std::string target = "/v1/bans?limit=5000";
+  bool complete = true;
   for (bool first = true;; first = false) {
     auto body = context.api().get(target);
     if (!body && first) {
@@ -47,10 +37,15 @@ Result<void> each_ban(const Context& context, const std::function<void(const Jso
     const auto page = parse_json(*body);
     if (!page) return tl::unexpected(page.error());
     for (const Json& ban : list(*page, "bans")) visit(ban);
-    if (!has(*page, "next")) return {};
+    complete = complete && flag(*page, "complete");
+    if (!has(*page, "next")) return complete;
     target = "/v1/bans?limit=5000&after=" + raw_text(*page, "next");
   }
 }
+
+constexpr const char* kIncomplete =
+    "this list is not complete: the daemon is still reading what is in force; ask again in a "
+    "moment";
 
 std::string reasons_of(const Json& ban) {
   std::string words;
@@ -109,14 +104,19 @@ Result<Deletion> delete_one(const Context& context, const IpPrefix& prefix, bool
   return removed;
 }
 
+std::string blocker(const IpPrefix& prefix, const IpPrefix& still) {
+  return still == prefix ? "a feed's entry" : still.to_string();
+}
+
 /// Says what became of each prefix. What still blocked one may have gone right after it.
 void tell_deleted(const std::vector<std::pair<IpPrefix, Deletion>>& done) {
   std::vector<IpPrefix> told;
-  for (const auto& [prefix, deletion] : done) {
-    const auto gone = [&](const auto& d) {
-      return d.second.was_there && d.first == deletion.still;
+  for (auto one = done.begin(); one != done.end(); ++one) {
+    const auto& [prefix, deletion] = *one;
+    const auto gone = [&still = deletion.still](const auto& later) {
+      return later.second.was_there && later.first == still;
     };
-    const bool covered = deletion.still && std::none_of(done.begin(), done.end(), gone);
+    const bool covered = deletion.still && std::none_of(one + 1, done.end(), gone);
     if (!covered) {
       if (deletion.was_there)
         print_line(fmt::format("{} is no longer blocked.", prefix.to_string()));
@@ -128,7 +128,7 @@ void tell_deleted(const std::vector<std::pair<IpPrefix, Deletion>>& done) {
     print_line(fmt::format(
         "{} {}, but {} still blocks it. Undo: probewall bans del {}", prefix.to_string(),
         deletion.was_there ? "has no ban of its own any more" : "has no ban of its own",
-        still.to_string(), still.to_string()));
+        blocker(prefix, still), still.to_string()));
   }
 }
 
@@ -136,29 +136,6 @@ int tell_count(const Context& context, const char* name, std::uint64_t count,
                const std::string& words) {
   print_line(context.json() ? fmt::format("{{\"{}\":{}}}", name, count) : words);
   return finish(0);
-}
-
-Result<void> import_line(const Context& context, const BanLine& ban, std::uint64_t& added,
-                         std::uint64_t& over) {
-  std::uint64_t seconds = 0;
-  std::uint32_t until_s = 0;
-  if (ban.until_us) {
-    const std::int64_t left_us = *ban.until_us - now_us();
-    if (left_us <= 0) {
-      ++over;
-      return {};
-    }
-    seconds = static_cast<std::uint64_t>((left_us + 999'999) / 1'000'000);
-    const std::int64_t end_s = (boottime_us() + left_us + 999'999) / 1'000'000;
-    if (end_s < UINT32_MAX) until_s = static_cast<std::uint32_t>(end_s);
-  }
-  const std::string reason = ban.reason.empty() ? "imported" : ban.reason;
-  auto request = admin_request(Op::kBanAdd, ban.prefix, seconds, reason);
-  request.until_s = until_s;  // exported and imported over and over, an end stays where it is
-  const auto reply = context.admin().call(request);
-  if (!reply) return tl::unexpected(reply.error());
-  ++added;
-  return {};
 }
 
 }  // namespace
@@ -179,10 +156,11 @@ int bans_list(const Context& context) {
   });
   if (!listed) return report(listed.error());
   if (context.json()) {
-    print_line(fmt::format("{{\"bans\":[{}],\"total\":{}}}", json, total));
+    print_line(fmt::format("{{\"bans\":[{}],\"total\":{},\"complete\":{}}}", json, total, *listed));
   } else {
-    print(total == 0 ? "No source is blocked.\n" : table.text());
+    print(total == 0 && *listed ? "No source is blocked.\n" : table.text());
   }
+  if (!*listed) notice(kIncomplete);
   return finish(0);
 }
 
@@ -197,7 +175,8 @@ int bans_add(const Context& context, const BanOptions& options) {
     if (context.json()) continue;
     const std::string length =
         options.ttl ? "for " + format_duration(*options.ttl) : "until you remove it";
-    print_line(fmt::format("Blocked {} {}. Undo: probewall bans del {}", prefix.to_string(), length,
+    print_line(fmt::format("Blocked {} {}{}. Undo: probewall bans del {}", prefix.to_string(),
+                           length, reply->action != 0 ? "; a feed's entry blocks it longer" : "",
                            prefix.to_string()));
   }
   if (context.json()) print_line(fmt::format("{{\"added\":{}}}", prefixes->size()));
@@ -262,39 +241,8 @@ int bans_export(const Context& context) {
   if (!listed) return report(listed.error());
   if (of_feeds > 0)
     notice(fmt::format("left out: {} of feeds, which each machine reads itself", of_feeds));
+  if (!*listed) return report({kIncomplete, 0, ExitStatus::kFailed});
   return finish(0);
-}
-
-int bans_import(const Context& context, const std::string& file) {
-  std::ifstream opened;
-  if (file != "-") {
-    opened.open(file);
-    if (!opened)
-      return report(
-          {fmt::format("read {}: {}", file, std::strerror(errno)), errno, ExitStatus::kFailed});
-  }
-  std::istream& in = file == "-" ? std::cin : opened;
-  std::uint64_t added = 0, refused = 0, over = 0, number = 0;
-  std::string line;
-  while (std::getline(in, line)) {
-    ++number;
-    const auto ban = parse_ban_line(line, now_us());
-    if (!ban)
-      return report(
-          {fmt::format("{}:{}: {}", file, number, ban.error().message), 0, ExitStatus::kFailed});
-    if (!*ban) continue;
-    const auto done = import_line(context, **ban, added, over);
-    if (done) continue;
-    // A refusal concerns this line alone: the others are still wanted.
-    if (done.error().status != ExitStatus::kRefused) return report(done.error());
-    ++refused;
-    notice(fmt::format("{}:{}: {}", file, number, done.error().message));
-  }
-  print_line(context.json() ? fmt::format("{{\"added\":{},\"refused\":{},\"expired\":{}}}", added,
-                                          refused, over)
-                            : fmt::format("Imported {} bans; {} refused, {} had ended already.",
-                                          added, refused, over));
-  return finish(static_cast<int>(refused > 0 ? ExitStatus::kRefused : ExitStatus::kOk));
 }
 
 }  // namespace probewall::cli

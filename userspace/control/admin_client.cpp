@@ -7,19 +7,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "control/unix_socket.hpp"
 
 namespace probewall {
 namespace {
-
-struct Connection {
-  int fd;
-  explicit Connection(int opened) : fd(opened) {}
-  ~Connection() { close(fd); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-};
 
 tl::unexpected<Error> no_answer(const std::string& path, int error) {
   if (error == EACCES || error == EPERM) {
@@ -54,26 +47,48 @@ Result<admin::Reply> receive(int fd, const std::string& path) {
 
 }  // namespace
 
-Result<admin::Reply> AdminClient::call(const admin::Request& request,
-                                       const std::function<void(const admin::Reply&)>& on_reply,
-                                       std::chrono::seconds patience) const {
-  const auto fd = connect_unix(path_, SOCK_SEQPACKET);
+AdminSession::AdminSession(AdminSession&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+
+AdminSession::~AdminSession() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<AdminSession> AdminSession::open(std::string path, std::chrono::seconds patience) {
+  const auto fd = connect_unix(path, SOCK_SEQPACKET);
   if (!fd) return tl::unexpected(fd.error());
-  const Connection connection(*fd);
+  AdminSession session{std::move(path), *fd};
   const timeval wait{patience.count(), 0};
   setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
   setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-  const auto sent = send(*fd, &request, sizeof request, MSG_NOSIGNAL);
-  if (sent != static_cast<ssize_t>(sizeof request) && errno != EPIPE && errno != ECONNRESET) {
-    return no_answer(path_, errno);
-  }
+  return session;
+}
+
+Result<void> AdminSession::send(const admin::Request& request) {
+  const auto sent = ::send(fd_, &request, sizeof request, MSG_NOSIGNAL);
+  if (sent == static_cast<ssize_t>(sizeof request)) return {};
+  // A guard that refuses us has answered and closed: its words wait for receive().
+  if (errno == EPIPE || errno == ECONNRESET) return {};
+  return no_answer(path_, errno);
+}
+
+Result<admin::Reply> AdminSession::receive() { return ::probewall::receive(fd_, path_); }
+
+tl::unexpected<Error> AdminSession::refusal(const admin::Reply& reply) {
+  return fail(static_cast<ExitStatus>(reply.exit_status),
+              reply.message[0] != '\0' ? reply.message : "probewalld refused");
+}
+
+Result<admin::Reply> AdminClient::call(const admin::Request& request,
+                                       const std::function<void(const admin::Reply&)>& on_reply,
+                                       std::chrono::seconds patience) const {
+  auto session = AdminSession::open(path_, patience);
+  if (!session) return tl::unexpected(session.error());
+  if (auto sent = session->send(request); !sent) return tl::unexpected(sent.error());
   for (;;) {
-    auto reply = receive(*fd, path_);
+    auto reply = session->receive();
     if (!reply) return reply;
-    if (reply->exit_status != 0) {
-      const std::string text = reply->message[0] != '\0' ? reply->message : "probewalld refused";
-      return fail(static_cast<ExitStatus>(reply->exit_status), text);
-    }
+    if (reply->exit_status != 0) return AdminSession::refusal(*reply);
     if (reply->more == 0) return reply;
     if (on_reply) on_reply(*reply);
   }

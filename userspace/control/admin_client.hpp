@@ -12,6 +12,28 @@
 
 namespace probewall {
 
+/// Requests over one connection, one after the other. A few may be sent before their replies are
+/// taken.
+class AdminSession {
+ public:
+  /// Waits at most `patience` whenever it waits.
+  static Result<AdminSession> open(std::string path,
+                                   std::chrono::seconds patience = std::chrono::seconds{10});
+  AdminSession(AdminSession&& other) noexcept;
+  ~AdminSession();
+
+  Result<void> send(const admin::Request& request);
+  /// The next reply, whatever it says.
+  Result<admin::Reply> receive();
+  /// The Error of a reply with an exit status: that status and the guard's words.
+  static tl::unexpected<Error> refusal(const admin::Reply& reply);
+
+ private:
+  AdminSession(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+};
+
 /// One request per call, each over a connection of its own.
 class AdminClient {
  public:

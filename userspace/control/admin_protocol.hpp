@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of admin.sock: the operator's changes, spoken to the guard. SOCK_SEQPACKET, one fixed
-// request, one or more fixed replies (the last has `more` == 0). The guard trusts the peer's
+// request, one or more fixed replies (the last has `more` == 0), then the next request, if any; it
+// may be sent before. The guard trusts the peer's
 // credentials (SO_PEERCRED: root or group probewall), never the content.
 #pragma once
 
@@ -52,7 +53,8 @@ struct Reply {
   std::uint32_t exit_status = 0;  ///< ExitStatus
   std::uint32_t more = 0;         ///< 1: another reply follows
   std::uint32_t count = 0;        ///< entries changed, or of the whole list; kReload: rules
-  std::uint8_t address[16] = {};  ///< list entry; kBanDelete: what still blocks it, if `action`
+  std::uint8_t address[16] = {};  ///< list entry; kBanDelete: what still blocks it, kBanAdd: a
+                                  ///< feed's entry that lasts longer, each if `action`
   std::uint32_t prefix_len = 0;
   std::uint32_t handle = 0;
   std::uint64_t seconds_left = 0;  ///< UINT64_MAX: for good

@@ -199,6 +199,7 @@ std::string to_json(const ApiBans& bans) {
   array(o.key("bans"), bans.bans, write_ban);
   o.number("total", bans.total);
   bans.next ? o.text("next", bans.next->to_string()) : o.null("next");
+  o.flag("complete", bans.complete);
   o.end();
   return out;
 }

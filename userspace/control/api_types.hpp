@@ -107,6 +107,7 @@ struct ApiBans {
   std::vector<ApiBan> bans;
   std::uint64_t total = 0;
   std::optional<IpPrefix> next;  ///< ask again with after=next; nullopt: that was all
+  bool complete = true;          ///< false: the daemon does not know all of them yet
 };
 
 struct ApiAllow {

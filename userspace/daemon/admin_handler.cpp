@@ -127,35 +127,45 @@ admin::Reply AdminHandler::ban_add(const IpPrefix& prefix, const admin::Request&
   const auto grant =
       guard_.policy_.judge_operator(prefix, seconds, guard_.allow_->set(), *existing, at);
   if (!grant) return failed(grant.error());
-  if (auto written = guard_.ledger_->put(prefix, grant->entry); !written)
+  if (auto written = guard_.ledger_->put(prefix, grant->entry, at.boot_s); !written)
     return failed(written.error());
   auto note = entry_note(guard::NoteType::kBanned, prefix, grant->entry, at.from_s());
   std::memcpy(note.text, request.reason, sizeof note.text);
   guard_.worker_->send(note);
   guard_.end_connections(prefix, 0);
-  const auto words =
+  std::string words =
       prefix.to_string() + " is blocked " + duration_text(seconds_left(grant->entry, at.from_s()));
   log_line("operator: " + words +
            (request.reason[0] != '\0' ? std::string{" ("} + request.reason + ")" : ""));
-  return done(guard_.enforcing_ ? words : words + ", but in observe mode nothing is dropped", 1);
+  std::optional<pw_block_entry> over;
+  if (guard_.ledger_->under_feed(prefix)) over = guard_.tell_entry(prefix, at.boot_s);
+  const bool feeds = over && over->origin == PW_ORIGIN_FEED;
+  if (feeds) words += "; a feed blocks it longer";
+  auto reply =
+      done(guard_.enforcing_ ? words : words + ", but in observe mode nothing is dropped", 1);
+  if (feeds) fill_entry(reply, {prefix, *over}, at.from_s());
+  return reply;
 }
 
 admin::Reply AdminHandler::ban_delete(const IpPrefix& prefix) {
-  const auto entry = guard_.ledger_->get(prefix);
-  if (!entry) return failed(entry.error());
-  if (const auto gone = guard_.ledger_->remove(prefix); !gone) return failed(gone.error());
-  if (*entry) {
-    tell_unbanned({prefix, **entry}, guard::kUnbanOperator);
-    log_line("operator: " + prefix.to_string() + " is not blocked any more");
+  const auto boot_s = guard_.now().boot_s;
+  const auto gone = guard_.ledger_->remove(prefix, boot_s);
+  if (!gone) return failed(gone.error());
+  const bool was_there = gone->removed.has_value();
+  std::string words = prefix.to_string() + (!was_there   ? " was not blocked"
+                                            : gone->left ? " has no ban of its own any more"
+                                                         : " is not blocked any more");
+  if (was_there) {
+    tell_unbanned({prefix, *gone->removed}, guard::kUnbanOperator);
+    log_line("operator: " + words + (gone->left ? ", a feed's entry stays" : ""));
   }
-  std::string words =
-      prefix.to_string() + (*entry ? " is not blocked any more" : " was not blocked");
-  const auto around = guard_.ledger_->match(prefix.address, guard_.now().boot_s);
+  if (gone->left) guard_.tell_entry(prefix, boot_s);
+  const auto around = guard_.ledger_->match(prefix.address, boot_s);
   const bool still = around && *around && (*around)->entry.action == PW_ACTION_DROP &&
                      (*around)->prefix.contains(prefix);
   if (still) words += "; " + (*around)->prefix.to_string() + " still is";
-  auto reply = done(words, *entry ? 1 : 0);
-  if (still) fill_entry(reply, **around, guard_.now().boot_s);
+  auto reply = done(words, was_there ? 1 : 0);
+  if (still) fill_entry(reply, **around, boot_s);
   return reply;
 }
 

@@ -127,9 +127,10 @@ void AdminServer::on_client(int fd, std::uint32_t events) {
   if (found == clients_.end()) return;
   auto& client = found->second;
   if (client.replies && (events & (EPOLLHUP | EPOLLERR))) return drop(fd);
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !client.replies) read_request(client);
-  if (!client.replies || !pump(client)) return drop(fd);
-  loop_.modify(fd, client.waiting ? 0u : std::uint32_t{EPOLLOUT});
+  if (!client.replies && !read_request(client)) return drop(fd);
+  if (!pump(client)) return drop(fd);
+  if (client.waiting) return (void)loop_.modify(fd, 0);
+  loop_.modify(fd, client.replies ? EPOLLOUT : EPOLLIN);
 }
 
 void AdminServer::resume() {
@@ -140,13 +141,14 @@ void AdminServer::resume() {
   }
 }
 
-void AdminServer::read_request(Client& client) {
+bool AdminServer::read_request(Client& client) {
   admin::Request request;
   const auto n = ::recv(client.fd.get(), &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC);
-  if (n != sizeof request || request.magic != admin::kMagic) return;
+  if (n != sizeof request || request.magic != admin::kMagic) return false;
   make_printable(request.reason);
   client.replies = on_request_(request);
   client.progress_ns = monotonic_ns();
+  return true;
 }
 
 bool AdminServer::pump(Client& client) {
@@ -160,7 +162,10 @@ bool AdminServer::pump(Client& client) {
     const bool last = client.unsent->more == 0;
     client.unsent.reset();
     client.progress_ns = monotonic_ns();
-    if (last) return false;
+    if (last) {  // the client closes, or asks for more
+      client.replies = {};
+      return true;
+    }
   }
   return true;
 }

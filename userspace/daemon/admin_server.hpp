@@ -51,7 +51,7 @@ class AdminServer {
  private:
   struct Client {
     UniqueFd fd;
-    AdminReplies replies;
+    AdminReplies replies;  ///< empty: none are due, the next request may come
     std::optional<admin::Reply> unsent;
     std::uint64_t progress_ns = 0;
     bool waiting = false;  ///< for a reply that is not known yet
@@ -61,8 +61,9 @@ class AdminServer {
   void accept_client();
   bool may_speak(int fd) const;
   void on_client(int fd, std::uint32_t events);
-  void read_request(Client& client);
-  /// False: the client is done or gone.
+  /// False: the client is done, or what it sent is no request.
+  bool read_request(Client& client);
+  /// False: the client is gone.
   bool pump(Client& client);
   void drop(int fd);
 

@@ -228,6 +228,7 @@ Result<ApiWhy> ApiAnswers::why(const IpAddress& ip) {
 Result<ApiBans> ApiAnswers::bans(const std::optional<IpPrefix>& after, std::size_t limit) {
   ApiBans out;
   out.total = mirror_.size();
+  out.complete = mirror_.whole();
   const auto page = mirror_.page(after, limit + 1);
   const auto now_us = wall_us();
   for (const auto& [prefix, ban] : page) {

@@ -35,6 +35,10 @@ class ExpiryQueue {
     return prefix;
   }
   std::size_t size() const { return heap_.size(); }
+  /// More than twice as long as what `entries` entries need: most of it has been renewed or is
+  /// gone.
+  bool outgrown(std::size_t entries) const { return heap_.size() > 2 * entries + kSlack; }
+  static constexpr std::size_t kSlack = 1024;
   void clear() { heap_ = {}; }
 
  private:

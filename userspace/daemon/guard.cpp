@@ -164,13 +164,13 @@ void Guard::refuse(const guard::Wish& wish, guard::Refusal reason) {
 void Guard::on_ban_wish(const guard::Wish& wish) {
   std::optional<pw_block_entry> existing;
   if (const auto prefix = GuardPolicy::prefix_of(wish.address, wish.prefix_len)) {
-    if (const auto entry = ledger_->get(*prefix)) existing = *entry;
+    if (const auto entry = ledger_->own(*prefix)) existing = *entry;
   }
   const auto at = now();
   const auto grant = policy_.judge(wish, allow_->set(), existing, enforcing_, at);
   if (!grant) return refuse(wish, grant.error());
   if (grant->write) {
-    if (auto written = ledger_->put(grant->prefix, grant->entry); !written) {
+    if (auto written = ledger_->put(grant->prefix, grant->entry, at.boot_s); !written) {
       const bool full =
           written.error().errno_value == ENOSPC || written.error().errno_value == E2BIG;
       const auto reason = full ? guard::Refusal::kTableFull : guard::Refusal::kFailed;
@@ -183,10 +183,21 @@ void Guard::on_ban_wish(const guard::Wish& wish) {
   note.handle = wish.handle;
   note.time_ns = monotonic_ns();
   worker_->send(note);
+  if (ledger_->under_feed(grant->prefix)) tell_entry(grant->prefix, at.boot_s);
   if (grant->entry.action != PW_ACTION_DROP) return;
   // Nothing was written: the source was blocked before, and its connections ended then.
   if (!grant->write) return tell_ended(grant->prefix, wish.handle, guard::kNotEnded);
   end_connections(grant->prefix, wish.handle);
+}
+
+/// What applies to `prefix`, after a note that said something else.
+std::optional<pw_block_entry> Guard::tell_entry(const IpPrefix& prefix, std::uint32_t boot_s) {
+  const auto entry = ledger_->get(prefix);
+  if (!entry || !*entry || !in_force(**entry, boot_s)) return std::nullopt;
+  auto note = entry_note(guard::NoteType::kBanned, prefix, **entry, boot_s);
+  note.reason = guard::kRestored;
+  worker_->send(note);
+  return *entry;
 }
 
 /// Once, until there is room again: a campaign asks at every request.
@@ -275,9 +286,7 @@ void Guard::tick_second() {
     auto note = entry_note(guard::NoteType::kUnbanned, record.prefix, record.entry, boot_s);
     note.reason = guard::kUnbanExpired;
     worker_->send(note);
-    if (const auto back = ledger_->get(record.prefix); back && *back) {
-      worker_->send(entry_note(guard::NoteType::kBanned, record.prefix, **back, boot_s));
-    }
+    tell_entry(record.prefix, boot_s);
   });
   admin_->expire_clients();
   resend_after_loss();

@@ -59,6 +59,7 @@ class Guard {
   void on_ban_wish(const guard::Wish& wish);
   void on_end_flow_wish(const guard::Wish& wish);
   void refuse(const guard::Wish& wish, guard::Refusal reason);
+  std::optional<pw_block_entry> tell_entry(const IpPrefix& prefix, std::uint32_t boot_s);
   void end_connections(const IpPrefix& prefix, std::uint32_t handle);
   void tell_ended(const IpPrefix& prefix, std::uint32_t handle, std::uint32_t count);
   void on_allow_change(const AllowSet::Change& change);

@@ -60,7 +60,8 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
       }
       break;
     case guard::NoteType::kRetelling:
-      if (note.count != 0) {
+      whole_ = note.count == 0;
+      if (!whole_) {
         ++retelling_;
         break;
       }
@@ -99,6 +100,11 @@ std::vector<MirrorEntry> GuardMirror::apply(const guard::Note& note, std::int64_
 std::size_t GuardMirror::size() const {
   const std::lock_guard lock{mutex_};
   return bans_.size();
+}
+
+bool GuardMirror::whole() const {
+  const std::lock_guard lock{mutex_};
+  return whole_;
 }
 
 BlockFills GuardMirror::tables() const {

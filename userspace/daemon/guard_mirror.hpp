@@ -57,6 +57,8 @@ class GuardMirror {
   std::uint32_t enforced() const { return enforced_.load(std::memory_order_relaxed); }
   std::uint32_t allow_count() const { return allow_count_.load(std::memory_order_relaxed); }
   std::uint64_t allow_capacity() const { return allow_capacity_.load(std::memory_order_relaxed); }
+  /// False while the guard tells it all, at a start and after notes were lost: some may be missing.
+  bool whole() const;
   std::size_t size() const;
   BlockFills tables() const;
 
@@ -77,6 +79,7 @@ class GuardMirror {
   PrefixTable<MirrorBan> bans_;
   BlockFills tables_{};
   std::uint32_t retelling_ = 0;
+  bool whole_ = false;  ///< told to the end, and no retelling runs
   PrefixTable<MirrorAllow> allow_;
   std::map<std::size_t, MirrorInterface> interfaces_;
   std::atomic<bool> enforcing_;

@@ -162,15 +162,12 @@ Result<void> GuardReload::apply_feed(const Config& next) {
   if (auto done = guard_.ledger_->set_feed(seed.entries, now.boot_s); !done) return done;
   for (const auto& [prefix, entry] : had.entries) {
     if (seed.entries.contains(prefix)) continue;
+    if (guard_.tell_entry(prefix, now.boot_s)) continue;  // somebody else's ban is left
     auto note = entry_note(guard::NoteType::kUnbanned, prefix, entry, now.boot_s);
     note.reason = guard::kUnbanOperator;
     guard_.worker_->send(note);
   }
-  for (const auto& [prefix, entry] : seed.entries) {
-    auto note = entry_note(guard::NoteType::kBanned, prefix, entry, now.boot_s);
-    note.reason = guard::kRestored;
-    guard_.worker_->send(note);
-  }
+  for (const auto& [prefix, entry] : seed.entries) guard_.tell_entry(prefix, now.boot_s);
   return {};
 }
 
