@@ -46,6 +46,8 @@ class Guard {
   Result<void> attach_all();
   void detach_unconfigured();
   Result<void> fill_tables();
+  std::string restore_stored_bans();
+  void say_rebuilt();
   void undo_start();
   Result<void> watch_signals();
   Result<void> serve();
@@ -84,6 +86,7 @@ class Guard {
   std::optional<InstanceLock> lock_;
   WorkerIdentity identity_;
   std::unique_ptr<Dataplane> dataplane_;
+  bool fill_first_ = false;  ///< before programs are attached
   bool fresh_pins_ = false;  ///< there was no kernel state before this start
   std::optional<Dataplane::Policy> earlier_policy_;  ///< in force before this start
   std::vector<AttachReport> attached_;

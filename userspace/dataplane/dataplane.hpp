@@ -47,6 +47,14 @@ struct FlowEntry {
   pw_flow flow{};
 };
 
+/// What a start found in the pins that it could not take over as it was. Programs attached earlier
+/// go on with the former tables until they are replaced.
+struct Rebuilt {
+  bool any = false;                ///< fill the tables before programs are attached
+  bool blocks_lost = false;        ///< entries were in no table that could be read
+  std::vector<std::string> lines;  ///< what was rebuilt, and why
+};
+
 class Dataplane {
  public:
   /// Loads the programs and creates or reuses the pinned maps. Errors say what is missing (BTF,
@@ -60,8 +68,11 @@ class Dataplane {
   Result<AttachReport> attach(const std::string& interface);
   Result<void> detach(const std::string& interface);
 
-  /// After open() made tables of another size: they are kept once the attached programs use them,
-  /// or undone while those still use the earlier ones. Without a call the next open() keeps them.
+  const Rebuilt& rebuilt() const;
+
+  /// After open() made tables of another size or shape: they are kept once the attached programs
+  /// use them, or undone while those still use the earlier ones. Without a call the next open()
+  /// keeps them.
   void keep_resized_tables();
   void undo_resized_tables();
 

@@ -118,8 +118,11 @@ Result<Dataplane::Policy> Dataplane::policy() const {
 }
 
 Result<void> Dataplane::restore(const Policy& policy) {
-  if (auto done = set_settings(policy.settings); !done) return done;
-  return state_->write_ports(policy.ports);
+  // Tables made anew have no earlier content.
+  if (!state_->migrated.settings) {
+    if (auto done = set_settings(policy.settings); !done) return done;
+  }
+  return state_->migrated.ports ? Result<void>{} : state_->write_ports(policy.ports);
 }
 
 BlockTable& Dataplane::blocks() { return *state_->blocks; }
