@@ -93,7 +93,7 @@ class Restart(LabCase):
         self.assertIn("1 from the decision store", told[0])
         ban = next(ban for ban in wall.bans() if ban["source"] == SCANNER4 + "/32")
         self.assertTrue(ban["until"], "it still ends")
-        self.assertEqual(wall.why(SCANNER4)["source"], SCANNER4 + "/32", "and its reason is known")
+        self.assertTrue(wall.why(SCANNER4)["decision"]["rules"], "and its reason is known")
 
     def test_block_table_whose_pin_was_removed_is_back(self):
         wall = self.blocked_wall()

@@ -48,6 +48,10 @@ class Guard {
   Result<void> fill_tables();
   std::string restore_stored_bans();
   void say_rebuilt();
+  /// Full or read-only storage is said and tried again: filtering does not wait for it.
+  Result<void> open_storage();
+  void check_storage();
+  void send_storage();
   void undo_start();
   Result<void> watch_signals();
   Result<void> serve();
@@ -101,6 +105,8 @@ class Guard {
   UniqueFd signals_;
   bool enforcing_ = true;
   bool started_ = false;
+  std::string storage_problem_;  ///< of the directory; empty: none
+  std::string storage_said_;     ///< what the worker was told
   bool full_said_ = false;
   std::uint64_t started_ns_ = 0;
   std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on

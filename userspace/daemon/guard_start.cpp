@@ -100,7 +100,7 @@ Result<void> Guard::start() {
     if (!found) return tl::unexpected(found.error());
     config_.interfaces = {*found};
   }
-  if (auto made = prepare_storage(config_, identity_); !made) return made;
+  if (auto opened = open_storage(); !opened) return opened;
   // Before anything is changed: what is in force may be an earlier daemon's, and must stay as it is
   // when this start cannot succeed.
   if (auto free = check_hooks(config_.interfaces, config_.paths.pin_directory); !free) return free;
@@ -118,6 +118,15 @@ Result<void> Guard::start() {
   if (!reload) return tl::unexpected(reload.error());
   reload_ = std::move(*reload);
   return serve();
+}
+
+Result<void> Guard::open_storage() {
+  const auto made = prepare_storage(config_, identity_);
+  const int error = made ? 0 : made.error().errno_value;
+  if (error != 0 && error != ENOSPC && error != EDQUOT && error != EROFS) return made;
+  if (!made && error == 0) return made;
+  storage_problem_ = made ? "" : made.error().message;
+  return {};
 }
 
 Result<void> Guard::open_dataplane() {

@@ -94,6 +94,8 @@ class Dataplane {
 
   Result<void> allow_put(const IpPrefix& prefix, const pw_allow_entry& entry);
   Result<void> allow_remove(const IpPrefix& prefix);
+  /// What the never-block tables hold, entries of earlier starts too.
+  std::vector<IpPrefix> allowed() const;
   /// Entries that the never-block tables have room for, both families together.
   std::uint32_t allow_capacity() const;
 

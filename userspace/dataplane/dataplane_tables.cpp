@@ -133,6 +133,9 @@ Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& 
 Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
   return state_->allow->remove(prefix);
 }
+std::vector<IpPrefix> Dataplane::allowed() const {
+  return {state_->allow->known().begin(), state_->allow->known().end()};
+}
 std::uint32_t Dataplane::allow_capacity() const { return state_->allow->capacity(); }
 
 const WorkerDescriptors& Dataplane::worker_descriptors() const { return state_->worker; }
