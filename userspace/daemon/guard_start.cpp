@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "daemon/admin_handler.hpp"
 #include "daemon/guard.hpp"
@@ -25,6 +24,7 @@
 #include "daemon/worker_paths.hpp"
 #include "dataplane/hook_check.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "dataplane/pin_list.hpp"
 #include "dataplane/preflight.hpp"
 #include "rules_loader/rules_loader.hpp"
 
@@ -130,8 +130,10 @@ Result<void> Guard::open_storage() {
 }
 
 Result<void> Guard::open_dataplane() {
-  std::error_code ignored;
-  fresh_pins_ = !std::filesystem::exists(versioned(config_.paths.pin_directory), ignored);
+  const auto pins = list_pins(versioned(config_.paths.pin_directory));
+  fresh_pins_ = pins && pins->own.empty();
+  if (const auto foreign = foreign_pins(config_.paths.pin_directory); !foreign.empty())
+    log_line(foreign);
   auto dataplane = Dataplane::open(config_);
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);

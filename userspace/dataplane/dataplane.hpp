@@ -133,6 +133,8 @@ struct PinnedAttachment {
 Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_directory);
 /// Detaches our programs everywhere and removes the pins. Foreign programs are left alone.
 Result<unsigned> detach_everything(const std::string& pin_directory);
+/// What lies among the pins and is not ours, in one line; empty: nothing.
+std::string foreign_pins(const std::string& pin_directory);
 Result<bool> pinned_enforcing(const std::string& pin_directory);
 /// The longest never-block entry around `address`, if any.
 Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,
