@@ -69,6 +69,7 @@ StoredBan row_of(const StoredDecision& d, std::int64_t now_us) {
   if (!rows) _exit(EIO);
   for (const auto& d : *rows) {
     const auto ban = row_of(d, now_us);
+    if (ban.action == PW_ACTION_NONE) continue;  // observed only
     if (!write_all(to, &ban, sizeof ban)) _exit(EPIPE);
   }
   _exit(0);
