@@ -46,8 +46,6 @@ class Guard {
   Result<void> attach_all();
   void detach_unconfigured();
   Result<void> fill_tables();
-  std::string restore_stored_bans();
-  void say_rebuilt();
   /// Full or read-only storage is said and tried again: filtering does not wait for it.
   Result<void> open_storage();
   void check_storage();
@@ -57,6 +55,10 @@ class Guard {
   Result<void> serve();
   void describe_start() const;
   WorkerBoot boot() const;
+
+  // guard_rebuild.cpp
+  std::string restore_stored_bans();
+  void say_rebuilt();
 
   // guard.cpp
   void on_signal();
