@@ -144,6 +144,33 @@ TEST(DetachEverything, WorksFromThePinsAloneAndRemovesThem) {
   EXPECT_FALSE(fs::exists(lab.pin_directory()));
 }
 
+TEST(DetachEverything, LeavesWhatIsNotOursAmongThePinsAndStartsWork) {
+  const Lab lab;
+  const std::string directory = lab.pin_directory() + "/v1/somebody", pin = directory + "s_map";
+  {
+    const auto first = lab.start(lab.config());
+    ASSERT_TRUE(first->attach("g0"));
+    ASSERT_TRUE(std::filesystem::create_directory(directory));
+    const UniqueFd map{bpf_map_create(BPF_MAP_TYPE_ARRAY, "theirs", 4, 4, 1, nullptr)};
+    ASSERT_EQ(bpf_obj_pin(map.get(), pin.c_str()), 0);
+  }
+  const auto told = "not Probewall's, left alone: " + directory + ", " + pin;
+  EXPECT_EQ(foreign_pins(lab.pin_directory()), told);
+  {
+    const auto second = Dataplane::open(lab.config());
+    ASSERT_TRUE(second) << second.error().message;
+    ASSERT_TRUE((*second)->attach("g0"));
+  }
+
+  const auto detached = detach_everything(lab.pin_directory());
+
+  ASSERT_TRUE(detached) << detached.error().message;
+  EXPECT_EQ(*detached, 1u);
+  EXPECT_EQ(lab::xdp_program_id("g0"), 0u);
+  EXPECT_EQ(foreign_pins(lab.pin_directory()), told);
+  EXPECT_TRUE(Dataplane::open(lab.config()));
+}
+
 TEST(DetachEverything, ReachesLinksOfOtherNamespaces) {
   const Lab lab;
   lab::in_namespace(lab.server(), [&] {

@@ -154,20 +154,6 @@ TEST(Open, RefusesATableTooSmallForTheBlocksInForceAndKeepsThem) {
   EXPECT_TRUE(again->blocks().get(*IpPrefix::parse("198.51.100.3"))->has_value());
 }
 
-TEST(Open, PinOfAnotherShapeIsAnErrorThatNamesIt) {
-  const Lab lab;
-  fs::create_directories(lab.pin_directory() + "/v1");
-  const UniqueFd strange{bpf_map_create(BPF_MAP_TYPE_ARRAY, "strange", 4, 4, 1, nullptr)};
-  const std::string pin = lab.pin_directory() + "/v1/pw_block_front4";
-  ASSERT_EQ(bpf_obj_pin(strange.get(), pin.c_str()), 0);
-
-  const auto opened = Dataplane::open(lab.config());
-
-  ASSERT_FALSE(opened);
-  EXPECT_NE(opened.error().message.find(pin), std::string::npos) << opened.error().message;
-  EXPECT_TRUE(fs::exists(pin));
-}
-
 TEST(Open, CountersOfAnotherVersionsShapeBeginAnewAndBlocksStay) {
   const Lab lab;
   const auto blocked = *IpPrefix::parse("198.51.100.9");

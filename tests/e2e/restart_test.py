@@ -7,7 +7,7 @@ import json
 import sys
 
 from e2e import BEHIND4, SCANNER4, SERVER4, LabCase, main, wait_until
-from lab import ROOT
+from lab import ROOT, run
 
 XDP_MODE = sys.argv.pop(1)
 
@@ -66,6 +66,46 @@ class Restart(LabCase):
         wall.start()
         self.wait_packets(2000)
         self.assertEqual(self.leaked(), leaked)
+
+    def pin_another_shape(self, wall, name):
+        """What another version may have pinned under that name; the attached programs keep the map that was there."""
+        pin = wall.pins / "v1" / name
+        pin.unlink()
+        run(["bpftool", "map", "create", pin, "type", "hash", "key", "12", "value", "20", "entries", "7", "name", "strange"])
+
+    def test_tables_of_another_shape_are_rebuilt_and_let_nothing_through(self):
+        wall = self.blocked_wall()
+        self.flood()
+        leaked = self.leaked()
+        # The last one holds the block itself: what is left of it is in the decision store.
+        for names in (["pw_block_front4", "pw_flows"], ["pw_settings", "pw_ports", "pw_allow_lpm4"], ["pw_block_ip4"]):
+            wall.kill()
+            for name in names:
+                self.pin_another_shape(wall, name)
+            wall.start()
+            self.wait_packets(2000)
+            self.assertEqual(self.leaked(), leaked, names)
+            told = [line for line in wall.log().splitlines() if "tables made anew: " in line]
+            self.assertEqual(len(told), 1, wall.log())
+            for name in names:
+                self.assertEqual(name in told[0], name != "pw_flows", told[0])
+            self.assertEqual([pin for pin in self.pins(wall) if pin.endswith("_old")], [])
+        self.assertIn("1 from the decision store", told[0])
+        ban = next(ban for ban in wall.bans() if ban["source"] == SCANNER4 + "/32")
+        self.assertTrue(ban["until"], "it still ends")
+        self.assertTrue(wall.why(SCANNER4)["decision"]["rules"], "and its reason is known")
+
+    def test_block_table_whose_pin_was_removed_is_back(self):
+        wall = self.blocked_wall()
+        self.flood()
+        leaked = self.leaked()
+        wall.kill()
+        (wall.pins / "v1/pw_block_ip4").unlink()
+        wall.start()
+        self.wait_packets(2000)
+        self.assertEqual(self.leaked(), leaked)
+        self.assertIn("made again from the attached programs: pw_block_ip4", wall.log())
+        self.assertTrue(wall.blocked(SCANNER4))
 
     def test_block_expires_in_the_kernel_while_the_daemon_is_dead(self):
         wall = self.blocked_wall(block__first="4s")

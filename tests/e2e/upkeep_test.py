@@ -78,6 +78,18 @@ class Upkeep(LabCase):
         wall.cli("bans", "del", SCANNER4)
         self.assertTrue(self.answered(), "the tables that the programs use are the ones that were written")
 
+    def test_what_is_not_ours_among_the_pins_is_left_alone(self):
+        wall = self.wall()
+        wall.kill()
+        theirs = wall.pins / "v1/somebody"
+        theirs.mkdir()
+        self.addCleanup(lambda: (theirs.rmdir(), theirs.parent.rmdir()))
+        wall.start()
+        self.assertEqual(wall.log().count("not Probewall's, left alone: %s\n" % theirs), 1, wall.log())
+        detached = wall.detach()
+        self.assertIn("left alone: %s" % theirs, detached.stderr)
+        self.assertEqual((self.xdp_of(), self.pins(wall)), ({}, ["v1", "v1/somebody"]))
+
     def test_interface_that_left_the_configuration_is_detached(self):
         self.second_interface()
         wall = self.wall(interfaces=["wan0", SECOND])

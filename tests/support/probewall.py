@@ -64,7 +64,9 @@ class Probewall:
     def _ready(self):
         if self.process.poll() is not None:
             raise LabError("probewalld ended with status %d: %s" % (self.process.returncode, self.log()))
-        return self.cli("status", "--json", check=False).returncode == 0 and self.cli_status().get("pid")
+        # One answer: a second one may be the kernel's pinned state, or none, while tables are replaced.
+        done = self.cli("status", "--json", check=False)
+        return done.returncode == 0 and json.loads(done.stdout).get("pid")
 
     def log(self):
         with open(self.dir / "daemon.log", errors="replace") as f:

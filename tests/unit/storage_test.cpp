@@ -165,6 +165,25 @@ TEST_F(Storage, UnblockingMarksRunningDecisionsOfThatSource) {
   EXPECT_EQ((*store.by_handle(2))->unblock_reason, "flushed");
 }
 
+TEST_F(Storage, RunningDecisionsAreThoseInForceAndNotLiftedTheNewestFirst) {
+  auto store = open();
+  const char* const sources[] = {"198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"};
+  for (std::uint32_t i = 0; i < 3; ++i)
+    ASSERT_TRUE(store.append(decision(i + 1, sources[i], 1'000'000 + i * 100'000'000)));
+  auto for_good = decision(4, sources[3], 1'000'000);
+  for_good.until_us = kForever;
+  ASSERT_TRUE(store.append(for_good));
+  ASSERT_TRUE(store.mark_unblocked(prefix(sources[1]), 300'000'000, "operator"));
+
+  const auto running = store.running(601'000'000, 10);  // the first one ends then
+
+  ASSERT_TRUE(running);
+  ASSERT_EQ(running->size(), 2u);
+  EXPECT_EQ((*running)[0].source, prefix(sources[3]));
+  EXPECT_EQ((*running)[1].source, prefix(sources[2]));
+  EXPECT_EQ(store.running(601'000'000, 1)->size(), 1u);
+}
+
 TEST_F(Storage, EvidenceIsBounded) {
   auto store = open();
   auto large = decision(1, "198.51.100.7");

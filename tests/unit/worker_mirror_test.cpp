@@ -296,7 +296,7 @@ TEST_F(Desk, FullSocketIsReportedSoThatTheSourceIsJudgedAgain) {
 }
 
 TEST_F(Desk, HandlesGoOnFromTheStoreAndSkipZero) {
-  desk_.set_next_handle(UINT32_MAX);
+  desk_.skip_handles(UINT32_MAX);
   ASSERT_TRUE(desk_.submit(decision(), {}, true));
   ASSERT_TRUE(desk_.submit(decision(), {}, true));
   EXPECT_EQ(wishes_[0].handle, UINT32_MAX);

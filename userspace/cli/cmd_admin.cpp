@@ -106,6 +106,8 @@ int detach(const Context& context) {
     notice("probewalld is not running; detached by way of the pinned state");
     count = *detached;
   }
+  const auto foreign = foreign_pins(context.config_or_default().paths.pin_directory);
+  if (!foreign.empty()) notice(foreign);
   print_line(
       context.json()
           ? fmt::format("{{\"detached\":{}}}", count)

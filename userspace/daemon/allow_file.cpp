@@ -42,6 +42,22 @@ Result<std::vector<AllowFileEntry>> read_allow_file(const std::string& path) {
   return entries;
 }
 
+namespace {
+
+Result<void> write_fresh(const std::string& path, const std::string& text) {
+  UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+  if (!fd) return fail(errno, "write " + path);
+  for (std::size_t done = 0; done < text.size();) {
+    const auto n = ::write(fd.get(), text.data() + done, text.size() - done);
+    if (n < 0 && errno != EINTR) return fail(errno, "write " + path);
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+  if (fsync(fd.get()) != 0) return fail(errno, "flush " + path);
+  return {};
+}
+
+}  // namespace
+
 Result<void> write_allow_file(const std::string& path, const std::vector<AllowFileEntry>& entries) {
   std::string text = "# Written by probewalld; change it with probewall allow add|del.\n";
   for (const auto& e : entries) {
@@ -51,14 +67,10 @@ Result<void> write_allow_file(const std::string& path, const std::vector<AllowFi
   }
   const std::string fresh = path + ".new";
   unlink(fresh.c_str());  // of a daemon that died here
-  UniqueFd fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
-  if (!fd) return fail(errno, "write " + fresh);
-  for (std::size_t done = 0; done < text.size();) {
-    const auto n = ::write(fd.get(), text.data() + done, text.size() - done);
-    if (n < 0 && errno != EINTR) return fail(errno, "write " + fresh);
-    if (n > 0) done += static_cast<std::size_t>(n);
+  if (auto written = write_fresh(fresh, text); !written) {
+    unlink(fresh.c_str());  // it takes room that may be what is missing
+    return written;
   }
-  if (fsync(fd.get()) != 0) return fail(errno, "flush " + fresh);
   if (std::rename(fresh.c_str(), path.c_str()) != 0) return fail(errno, "replace " + path);
   // The rename is durable only when the directory is.
   const auto parent = std::filesystem::path{path}.parent_path();

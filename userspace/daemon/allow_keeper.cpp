@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "daemon/log.hpp"
@@ -19,6 +20,12 @@ Result<std::unique_ptr<AllowKeeper>> AllowKeeper::fill(const Config& config, Dat
   auto earlier = read_allow_file(keeper->kernel_path_);
   if (!earlier) return tl::unexpected(earlier.error());
   keeper->stale_ = std::move(*earlier);
+  // The table itself, too: the file is not there when it could not be written.
+  std::set<IpPrefix> noted;
+  for (const auto& e : keeper->stale_) noted.insert(e.prefix);
+  for (const auto& prefix : dataplane.allowed()) {
+    if (noted.insert(prefix).second) keeper->stale_.push_back({prefix, ""});
+  }
   const auto network = never_block_from_network();
   if (!network) return tl::unexpected(network.error());
   const auto ssh = never_block_from_ssh(config.ssh_ports);
@@ -42,18 +49,24 @@ Result<void> AllowKeeper::remove_stale() {
     if (auto gone = dataplane_.allow_remove(e.prefix); !gone) return gone;
   }
   stale_.clear();
-  return note_kernel_entries({});
+  note_kernel_entries({});
+  return {};
 }
 
 /// Before the table changes: a crash in between leaves a name too many in the file, never one too
-/// few.
-Result<void> AllowKeeper::note_kernel_entries(const std::vector<AllowSet::Change>& changes) {
+/// few. The table is kept current even when the file cannot be: it is what protects.
+void AllowKeeper::note_kernel_entries(const std::vector<AllowSet::Change>& changes) {
   auto entries = stale_;
   for (const auto& [prefix, entry] : set_.entries()) entries.push_back({prefix, ""});
   for (const auto& change : changes) {
     if (!change.entry) entries.push_back({change.prefix, ""});
   }
-  return write_allow_file(kernel_path_, entries);
+  const auto written = write_allow_file(kernel_path_, entries);
+  unsaved_ = written ? "" : written.error().message;
+}
+
+void AllowKeeper::save_again() {
+  if (!unsaved_.empty()) note_kernel_entries({});
 }
 
 Result<void> AllowKeeper::follow(EventLoop& loop, OnChange on_change) {
@@ -74,7 +87,8 @@ Result<void> AllowKeeper::follow(EventLoop& loop, OnChange on_change) {
 Result<void> AllowKeeper::replace(AllowLayer layer, const std::vector<NeverBlock>& entries) {
   const auto changes = set_.replace(layer, entries);
   if (changes.empty()) return {};
-  Result<void> outcome = note_kernel_entries(changes);
+  note_kernel_entries(changes);
+  Result<void> outcome{};
   for (const auto& change : changes) {
     auto written = change.entry ? dataplane_.allow_put(change.prefix, *change.entry)
                                 : dataplane_.allow_remove(change.prefix);
@@ -135,23 +149,35 @@ Result<bool> AllowKeeper::operator_add(const IpPrefix& prefix, const std::string
   if (std::any_of(operator_list_.begin(), operator_list_.end(), same)) return false;
   if (operator_list_.size() >= kMaxAllowFileEntries)
     return fail(0, "the operator's allow list is full");
-  operator_list_.push_back({prefix, reason});
-  if (auto done = replace_operator_layer(); !done) return tl::unexpected(done.error());
-  if (auto saved = write_allow_file(list_path_, operator_list_); !saved) {
-    return tl::unexpected(saved.error());
-  }
+  auto list = operator_list_;
+  list.push_back({prefix, reason});
+  if (auto done = change_operator_list(std::move(list)); !done) return tl::unexpected(done.error());
   return true;
 }
 
 Result<bool> AllowKeeper::operator_remove(const IpPrefix& prefix) {
-  const auto removed = std::erase_if(
-      operator_list_, [&prefix](const AllowFileEntry& e) { return e.prefix == prefix; });
+  auto list = operator_list_;
+  const auto removed =
+      std::erase_if(list, [&prefix](const AllowFileEntry& e) { return e.prefix == prefix; });
   if (removed == 0) return false;
-  if (auto saved = write_allow_file(list_path_, operator_list_); !saved) {
-    return tl::unexpected(saved.error());
-  }
-  if (auto done = replace_operator_layer(); !done) return tl::unexpected(done.error());
+  if (auto done = change_operator_list(std::move(list)); !done) return tl::unexpected(done.error());
   return true;
+}
+
+Result<void> AllowKeeper::change_operator_list(std::vector<AllowFileEntry> list) {
+  if (auto saved = write_allow_file(list_path_, list); !saved) {
+    saved.error().message += "; nothing was changed";
+    return saved;
+  }
+  operator_list_.swap(list);
+  auto done = replace_operator_layer();
+  if (done) return done;
+  operator_list_.swap(list);
+  (void)replace_operator_layer();
+  if (auto back = write_allow_file(list_path_, operator_list_); !back) {
+    log_line("the operator's allow list is not as it was: " + back.error().message);
+  }
+  return done;
 }
 
 }  // namespace probewall

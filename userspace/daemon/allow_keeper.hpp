@@ -39,10 +39,14 @@ class AllowKeeper {
   /// Takes over another configuration's part of the never-block set.
   Result<void> reconfigure(const Config& config);
 
-  /// Adds to, or takes from, the operator's list and saves it. The kernel's table is written first
-  /// when adding: who is on the list is safe even when the disk is full.
+  /// Adds to, or takes from, the operator's list: saved first, then in the kernel's table. An error
+  /// leaves both as they were.
   Result<bool> operator_add(const IpPrefix& prefix, const std::string& reason);
   Result<bool> operator_remove(const IpPrefix& prefix);
+
+  /// Why allow.kernel is not up to date; empty: it is. The next start reads the table as well.
+  const std::string& unsaved() const { return unsaved_; }
+  void save_again();
 
   std::uint64_t failed_writes() const { return failed_writes_; }
 
@@ -54,7 +58,8 @@ class AllowKeeper {
         kernel_path_(directory + "/allow.kernel"),
         ssh_ports_(std::move(ssh_ports)) {}
   Result<void> remove_stale();
-  Result<void> note_kernel_entries(const std::vector<AllowSet::Change>& changes);
+  void note_kernel_entries(const std::vector<AllowSet::Change>& changes);
+  Result<void> change_operator_list(std::vector<AllowFileEntry> list);
   Result<void> replace(AllowLayer layer, const std::vector<NeverBlock>& entries);
   Result<void> replace_operator_layer();
   void refresh_network();
@@ -69,6 +74,7 @@ class AllowKeeper {
   OnChange on_change_;
   std::unique_ptr<NetworkWatch> watch_;
   std::unique_ptr<Background> scanner_;
+  std::string unsaved_;
   std::uint64_t failed_writes_ = 0;
 };
 

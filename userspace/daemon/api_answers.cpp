@@ -79,6 +79,16 @@ void ApiAnswers::set_reload(ApiReload reload) {
   reload_ = std::move(reload);
 }
 
+void ApiAnswers::set_guard_storage(std::string problem) {
+  const std::lock_guard lock{storage_mutex_};
+  guard_storage_ = std::move(problem);
+}
+
+void ApiAnswers::set_store_problem(std::string problem) {
+  const std::lock_guard lock{storage_mutex_};
+  store_problem_ = std::move(problem);
+}
+
 /// What keeps bans from being made or remembered.
 void ApiAnswers::warn_of_failures(std::vector<std::string>& warnings) const {
   const auto tables = mirror_.tables();
@@ -93,6 +103,18 @@ void ApiAnswers::warn_of_failures(std::vector<std::string>& warnings) const {
   if (const auto refused = table_full_.load(); refused > 0) {
     warnings.push_back("a block table was full: bans were refused " + std::to_string(refused) +
                        " times; raise block.max_addresses or block.max_prefixes");
+  }
+  {
+    const std::lock_guard lock{storage_mutex_};
+    if (!store_problem_.empty()) {
+      warnings.push_back("decisions are not stored: " + store_problem_ +
+                         "; bans hold, but reasons and the history that makes bans longer are not "
+                         "kept over a restart");
+    }
+    if (!guard_storage_.empty()) {
+      warnings.push_back("the guard's files are not stored: " + guard_storage_ +
+                         "; `allow add` and `allow del` fail until they are");
+    }
   }
   if (const auto failed = metrics_.storage_errors(); failed > 0) {
     warnings.push_back("the decision store failed " + std::to_string(failed) +
@@ -125,7 +147,10 @@ Result<ApiStatus> ApiAnswers::status() {
   s.bans_enforced = mirror_.enforcing() ? mirror_.enforced() : 0;
   s.requests = recorder_.requests();
   s.detections = recorder_.detections();
-  s.warnings.insert(s.warnings.end(), warnings_.begin(), warnings_.end());
+  {
+    const std::lock_guard lock{storage_mutex_};
+    s.warnings.insert(s.warnings.end(), warnings_.begin(), warnings_.end());
+  }
   if (answers_missing_) {
     s.warnings.push_back(
         "clients' packets arrive, but no server's answer leaves through an attached interface: no "

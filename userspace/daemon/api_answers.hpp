@@ -49,11 +49,18 @@ class ApiAnswers final : public ApiSource {
 
   /// Brings gauges and kernel counters of the metrics up to date. Any thread.
   void refresh_metrics();
-  /// Shown by status; call before the server starts.
-  void add_warning(std::string warning) { warnings_.push_back(std::move(warning)); }
+  /// Shown by status. Any thread.
+  void add_warning(std::string warning) {
+    const std::lock_guard lock{storage_mutex_};
+    warnings_.push_back(std::move(warning));
+  }
 
   /// Servers' answers are not seen (AnswerWatch). Any thread.
   void set_answers_missing(bool missing) { answers_missing_ = missing; }
+
+  /// Why the guard's files / decisions are not stored; empty: they are. Any thread.
+  void set_guard_storage(std::string problem);
+  void set_store_problem(std::string problem);
 
   /// A ban was refused as a block table was full. Any thread.
   void add_table_full() { ++table_full_; }
@@ -87,6 +94,8 @@ class ApiAnswers final : public ApiSource {
   mutable std::mutex config_mutex_;
   std::shared_ptr<const Config> config_;
   std::optional<ApiReload> reload_;  ///< the last one
+  mutable std::mutex storage_mutex_;
+  std::string guard_storage_, store_problem_;
 };
 
 /// PROBEWALL_VERSION of the build.

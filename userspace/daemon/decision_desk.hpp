@@ -3,6 +3,7 @@
 // fast, how many connections ended. Then they are events, metrics and rows of the store.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -43,9 +44,13 @@ class DecisionDesk {
   DecisionDesk(Recorder& recorder, Send send) : recorder_(recorder), send_(std::move(send)) {}
 
   /// Handles go on from here. Before any thread submits.
-  void set_next_handle(std::uint32_t handle) { next_handle_ = handle; }
 
   // Any thread.
+  /// New decisions get handles from `handle` on.
+  void skip_handles(std::uint32_t handle) {
+    const std::lock_guard lock{mutex_};
+    next_handle_ = std::max(next_handle_, handle);
+  }
   /// Asks the guard, or only records the decision when `enforcing` is false. False: it could not be
   /// asked; the source counts as not banned.
   bool submit(Decision decision, const DecisionTiming& timing, bool enforcing);

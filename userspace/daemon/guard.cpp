@@ -24,6 +24,7 @@ constexpr std::size_t kTellPerTick = 8'192;
 constexpr std::uint32_t kSshEverySeconds = 2;
 constexpr std::uint32_t kHooksEverySeconds = 2;
 constexpr std::uint32_t kGaugesEverySeconds = 2;
+constexpr std::uint32_t kStorageEverySeconds = 5;
 constexpr double kEndFlowsPerSecond = 100;
 
 guard::Note allow_note(const IpPrefix& prefix, const std::optional<pw_allow_entry>& entry) {
@@ -107,10 +108,33 @@ void Guard::on_worker_ready() {
 
 void Guard::tell_standing() {
   send_enforcing();
+  send_storage();
   for (const auto& [prefix, entry] : allow_->set().entries())
     worker_->send(allow_note(prefix, entry));
   for (std::size_t i = 0; i < attached_.size(); ++i)
     on_hook_change(i, attached_[i], hooks_->whole(i));
+}
+
+void Guard::check_storage() {
+  if (!storage_problem_.empty()) {
+    if (auto opened = open_storage(); !opened) storage_problem_ = opened.error().message;
+  }
+  allow_->save_again();
+  send_storage();
+}
+
+void Guard::send_storage() {
+  const auto& problem = storage_problem_.empty() ? allow_->unsaved() : storage_problem_;
+  guard::Note note;
+  note.type = static_cast<std::uint32_t>(guard::NoteType::kStorage);
+  note.count = problem.empty() ? 0 : 1;
+  problem.copy(note.text, sizeof note.text - 1);
+  worker_->send(note);
+  if (problem == storage_said_) return;
+  log_line(problem.empty() ? "the guard's files are stored again"
+                           : "the guard's files are not stored: " + problem +
+                                 "; filtering goes on, and this is tried again");
+  storage_said_ = problem;
 }
 
 void Guard::send_enforcing() {
@@ -293,6 +317,7 @@ void Guard::tick_second() {
   if (seconds_ % kSshEverySeconds == 0) allow_->refresh_ssh();
   if (seconds_ % kHooksEverySeconds == 0) hooks_->check(monotonic_ns());
   if (seconds_ % kGaugesEverySeconds == 0) send_gauges();
+  if (seconds_ % kStorageEverySeconds == 0) check_storage();
   if (worker_->healthy()) sd_notify(0, "WATCHDOG=1");
 }
 

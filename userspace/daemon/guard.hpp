@@ -46,11 +46,19 @@ class Guard {
   Result<void> attach_all();
   void detach_unconfigured();
   Result<void> fill_tables();
+  /// Full or read-only storage is said and tried again: filtering does not wait for it.
+  Result<void> open_storage();
+  void check_storage();
+  void send_storage();
   void undo_start();
   Result<void> watch_signals();
   Result<void> serve();
   void describe_start() const;
   WorkerBoot boot() const;
+
+  // guard_rebuild.cpp
+  std::string restore_stored_bans();
+  void say_rebuilt();
 
   // guard.cpp
   void on_signal();
@@ -85,6 +93,7 @@ class Guard {
   std::optional<InstanceLock> lock_;
   WorkerIdentity identity_;
   std::unique_ptr<Dataplane> dataplane_;
+  bool fill_first_ = false;  ///< before programs are attached
   bool fresh_pins_ = false;  ///< there was no kernel state before this start
   std::optional<Dataplane::Policy> earlier_policy_;  ///< in force before this start
   std::vector<AttachReport> attached_;
@@ -99,6 +108,8 @@ class Guard {
   UniqueFd signals_;
   bool enforcing_ = true;
   bool started_ = false;
+  std::string storage_problem_;  ///< of the directory; empty: none
+  std::string storage_said_;     ///< what the worker was told
   bool full_said_ = false;
   std::uint64_t started_ns_ = 0;
   std::optional<std::uint64_t> revert_at_ns_;  ///< enforce on --confirm: observe again from then on

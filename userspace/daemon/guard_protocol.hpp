@@ -50,6 +50,7 @@ enum class NoteType : std::uint32_t {
   kInterface,  ///< the boot document's interface `handle`; `count` 1: attached, 0: not filtered any
                ///< more; `action` 1: native; `reason`: AttachKind; `text`: why
   kTable,      ///< block table `handle` (BlockTableKind) holds `count` entries of `seconds`
+  kStorage,    ///< `count` 1: the guard cannot store; `text`: why
   kRetelling   ///< `count` 1: all entries follow, as kBanned with kRestored; 0: those were all, and
                ///< what was not named since is gone
 };

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "daemon/admin_handler.hpp"
 #include "daemon/guard.hpp"
@@ -24,6 +23,7 @@
 #include "daemon/worker_paths.hpp"
 #include "dataplane/hook_check.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "dataplane/pin_list.hpp"
 #include "dataplane/preflight.hpp"
 #include "rules_loader/rules_loader.hpp"
 
@@ -99,16 +99,16 @@ Result<void> Guard::start() {
     if (!found) return tl::unexpected(found.error());
     config_.interfaces = {*found};
   }
-  if (auto made = prepare_storage(config_, identity_); !made) return made;
+  if (auto opened = open_storage(); !opened) return opened;
   // Before anything is changed: what is in force may be an earlier daemon's, and must stay as it is
   // when this start cannot succeed.
   if (auto free = check_hooks(config_.interfaces, config_.paths.pin_directory); !free) return free;
   if (auto opened = open_dataplane(); !opened) return opened;
-  // On empty tables the exceptions come first. On pinned ones the earlier policy is in force: it
-  // goes on until every interface is taken over.
+  // On empty tables, or tables made anew, the exceptions come first. On pinned ones the earlier
+  // policy is in force: it goes on until every interface is taken over.
   using Step = Result<void> (Guard::*)();
   const Step fill = &Guard::fill_tables, attach = &Guard::attach_all;
-  for (const Step step : {fresh_pins_ ? fill : attach, fresh_pins_ ? attach : fill}) {
+  for (const Step step : {fill_first_ ? fill : attach, fill_first_ ? attach : fill}) {
     if (auto done = (this->*step)(); !done) return done;
   }
   detach_unconfigured();
@@ -119,13 +119,25 @@ Result<void> Guard::start() {
   return serve();
 }
 
+Result<void> Guard::open_storage() {
+  const auto made = prepare_storage(config_, identity_);
+  const int error = made ? 0 : made.error().errno_value;
+  if (error != 0 && error != ENOSPC && error != EDQUOT && error != EROFS) return made;
+  if (!made && error == 0) return made;
+  storage_problem_ = made ? "" : made.error().message;
+  return {};
+}
+
 Result<void> Guard::open_dataplane() {
-  std::error_code ignored;
-  fresh_pins_ = !std::filesystem::exists(versioned(config_.paths.pin_directory), ignored);
+  const auto pins = list_pins(versioned(config_.paths.pin_directory));
+  fresh_pins_ = pins && pins->own.empty();
+  if (const auto foreign = foreign_pins(config_.paths.pin_directory); !foreign.empty())
+    log_line(foreign);
   auto dataplane = Dataplane::open(config_);
   if (!dataplane) return tl::unexpected(dataplane.error());
   dataplane_ = std::move(*dataplane);
 
+  fill_first_ = fresh_pins_ || dataplane_->rebuilt().any;
   if (fresh_pins_) return {};
   auto earlier = dataplane_->policy();
   if (!earlier) return tl::unexpected(earlier.error());
@@ -152,7 +164,9 @@ Result<void> Guard::fill_tables() {
   const auto seed = seed_feed(config_.feeds.seed, config_.feeds.seed_action, allow_->set());
   for (std::size_t i = 0; i < seed.skipped.size(); ++i)
     policy_.count_refusal(guard::Refusal::kAllowed);
-  return ledger_->set_feed(seed.entries, now().boot_s);
+  if (auto done = ledger_->set_feed(seed.entries, now().boot_s); !done) return done;
+  say_rebuilt();
+  return {};
 }
 
 Result<void> Guard::attach_all() {

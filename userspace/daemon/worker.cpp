@@ -19,6 +19,7 @@ namespace probewall {
 namespace {
 
 constexpr int kNotesPerTurn = 1024;
+constexpr std::uint32_t kStoreEverySeconds = 5;
 constexpr std::int64_t kExpiryRounding = 2'000'000;  ///< of whole seconds on two clocks
 
 std::optional<Suppressed> suppressed_by(guard::Refusal reason) {
@@ -141,6 +142,9 @@ void Worker::on_note(const guard::Note& note) {
     case guard::NoteType::kEnforcing:
       if (!was_enforcing && mirror_.enforcing()) enforce_observed();
       return;
+    case guard::NoteType::kStorage:
+      return answers_->set_guard_storage(
+          note.count != 0 ? std::string{note.text, strnlen(note.text, sizeof note.text)} : "");
     case guard::NoteType::kCommit:
       return on_commit(note.handle);
     default:
@@ -223,7 +227,7 @@ void Worker::store_rows() {
   const auto rows = desk_->take_rows();
   if (rows.empty()) return;
   const std::lock_guard lock{store_.mutex};
-  if (!store_.store) return;
+  if (!store_.store) return recorder_->other_loss("stored_decisions", rows.size());
   for (const auto& row : rows) {
     const auto stored = store_.store->append(row);
     if (stored) continue;
@@ -256,6 +260,7 @@ void Worker::tick_second() {
   }
   recorder_->tick_second();
   decoys_->expire_clients();
+  if (!store_.store && ++seconds_ % kStoreEverySeconds == 0) open_store_again();
   answers_->refresh_metrics();
 }
 

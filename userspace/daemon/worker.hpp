@@ -35,6 +35,7 @@ class Worker {
   Result<void> bind_sockets();
   Result<void> become_harmless();
   void open_store();
+  void open_store_again();
   Result<void> start();
   PolicyConfig policy_config(const Config& config) const;
   PipelineConfig pipeline_config(unsigned thread) const;
@@ -87,6 +88,8 @@ class Worker {
   std::unique_ptr<Recorder> recorder_;
   GuardMirror mirror_;
   SharedStore store_;
+  bool store_missing_ = false;
+  std::uint32_t seconds_ = 0;
   std::unique_ptr<DecisionDesk> desk_;
   std::unique_ptr<ApiAnswers> answers_;
   std::unique_ptr<ApiServer> server_;

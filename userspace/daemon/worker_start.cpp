@@ -187,12 +187,15 @@ void Worker::open_store() {
   auto store = DecisionStore::open(boot_.config.storage.directory, options);
   if (!store) {
     // Blocking goes on without it: only `why` after a restart and escalation suffer.
-    answers_->add_warning("decisions are not stored: " + store.error().message);
-    log_line("decisions are not stored: " + store.error().message);
+    answers_->set_store_problem(store.error().message);
+    if (!std::exchange(store_missing_, true)) {
+      log_line("decisions are not stored: " + store.error().message + "; this is tried again");
+    }
     return;
   }
   for (const auto& warning : store->warnings()) answers_->add_warning(warning);
-  if (const auto next = store->next_handle()) desk_->set_next_handle(*next);
+  if (const auto next = store->next_handle()) desk_->skip_handles(*next);
+  const std::lock_guard lock{store_.mutex};
   store_.store = std::move(*store);
 }
 
@@ -213,6 +216,15 @@ PipelineConfig Worker::pipeline_config(unsigned thread) const {
   p.policy = policy_config(boot_.config);
   p.policy.id_seed = monotonic_ns() * 0x9e3779b97f4a7c15ull + thread;
   return p;
+}
+
+void Worker::open_store_again() {
+  open_store();
+  if (!store_.store) return;
+  store_missing_ = false;
+  answers_->set_store_problem("");
+  log_line("decisions are stored again");
+  restore_history();
 }
 
 void Worker::restore_history() {

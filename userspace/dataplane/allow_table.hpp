@@ -27,6 +27,8 @@ class AllowTable {
   Result<void> remove(const IpPrefix& prefix);
   /// Entries that there is room for, both families together.
   std::uint32_t capacity() const;
+  /// Every entry, whoever put it there.
+  const std::set<IpPrefix>& known() const { return known_; }
 
  private:
   AllowTable(UniqueFd v4, UniqueFd v6, MappedMap<__u64> hints)

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
+#include "dataplane/map_migration.hpp"
 #include "dataplane/unique_fd.hpp"
 
 namespace probewall {
@@ -55,7 +57,9 @@ Result<void> take(const PlainTable& from, int fd, BlockTable& table) {
 
 }  // namespace
 
-Result<void> adopt_plain_tables(const std::string& versioned_directory, BlockTable& table) {
+Result<std::vector<std::string>> adopt_plain_tables(const std::string& versioned_directory,
+                                                    BlockTable& table) {
+  std::vector<std::string> unknown;
   for (const auto& from : kTables) {
     const std::string path = versioned_directory + "/" + from.name;
     const UniqueFd fd{bpf_obj_get(path.c_str())};
@@ -68,15 +72,18 @@ Result<void> adopt_plain_tables(const std::string& versioned_directory, BlockTab
     const auto type = from.trie ? BPF_MAP_TYPE_LPM_TRIE : BPF_MAP_TYPE_HASH;
     if (info.type != static_cast<__u32>(type) || info.key_size != from.key_size() ||
         info.value_size != sizeof(pw_block_entry)) {
-      return fail(ExitStatus::kFailed,
-                  path +
-                      " was made by another version of Probewall and has another shape: "
-                      "`probewall detach` removes it, blocks included");
+      // Not a table of any version that this one follows: its programs go on with it until they are
+      // replaced.
+      if (std::rename(path.c_str(), former_pin(versioned_directory, from.name).c_str()) != 0) {
+        return fail(errno, "set " + path + " aside");
+      }
+      unknown.emplace_back(from.name);
+      continue;
     }
-    if (auto taken = take(from, fd.get(), table); !taken) return taken;
+    if (auto taken = take(from, fd.get(), table); !taken) return tl::unexpected(taken.error());
     if (unlink(path.c_str()) != 0) return fail(errno, "remove " + path);
   }
-  return {};
+  return unknown;
 }
 
 }  // namespace probewall

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "dataplane/block_table.hpp"
 
@@ -11,7 +12,9 @@ namespace probewall {
 /// Takes every entry of the hash and LPM tables that versions before the bucket tables pinned into
 /// `table`, then removes their pins. Programs of that version go on with their maps until they are
 /// replaced, so nothing is unblocked in between. An entry that does not fit is an error and leaves
-/// the pins; so does one of another shape. No such pins: success.
-Result<void> adopt_plain_tables(const std::string& versioned_directory, BlockTable& table);
+/// the pins. Returns the names of tables of another shape, which are set aside. No such pins:
+/// success.
+Result<std::vector<std::string>> adopt_plain_tables(const std::string& versioned_directory,
+                                                    BlockTable& table);
 
 }  // namespace probewall

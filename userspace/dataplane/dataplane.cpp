@@ -9,6 +9,8 @@
 #include "dataplane/block_migration.hpp"
 #include "dataplane/dataplane_state.hpp"
 #include "dataplane/detach.hpp"
+#include "dataplane/former_blocks.hpp"
+#include "dataplane/kernel_clock.hpp"
 #include "dataplane/map_migration.hpp"
 #include "dataplane/object_set.hpp"
 #include "dataplane/preflight.hpp"
@@ -35,6 +37,12 @@ const char* to_string(AttachKind kind) {
 }
 
 namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
 
 UniqueFd duplicate(int fd) { return UniqueFd{fcntl(fd, F_DUPFD_CLOEXEC, 3)}; }
 
@@ -105,7 +113,9 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
     // A first set shows that everything loads, and makes the maps; each interface gets its own.
     auto objects = ObjectSet::open(config, state.pins.path, 0);
     if (!objects) return tl::unexpected(objects.error());
-    if (auto ok = objects->migrate_pins(); !ok) return ok;
+    auto migrated = objects->migrate_pins();
+    if (!migrated) return tl::unexpected(migrated.error());
+    state.migrated = std::move(*migrated);
     if (auto ok = objects->load_tc(); !ok) return ok;
     if (auto ok = objects->load_xdp(); !ok) return ok;
     if (auto ok = state.keep_maps(*objects); !ok) return ok;
@@ -116,8 +126,12 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Config& config) {
                                    {config.block.max_addresses, config.block.max_prefixes});
     if (!blocks) return tl::unexpected(blocks.error());
     state.blocks.emplace(std::move(*blocks));
-    if (auto ok = state.find_port_range(); !ok) return ok;
-    if (auto ok = adopt_plain_tables(state.pins.path, *state.blocks); !ok) return ok;
+    // With a new port table nothing is known yet: the gate lets no port pass unlooked at.
+    if (!state.migrated.ports) {
+      if (auto ok = state.find_port_range(); !ok) return ok;
+    }
+    if (auto ok = state.carry_blocks(); !ok) return ok;
+    if (auto ok = state.adopt_earlier_blocks(); !ok) return ok;
     if (config.capture.transport == Transport::kPerf) {
       state.worker.perf_events = state.perf.get();
       return {};
@@ -201,6 +215,45 @@ Result<AttachReport> Dataplane::attach(const std::string& interface) {
   }
   return report;
 }
+
+Result<void> Dataplane::State::carry_blocks() {
+  rebuilt.any = migrated.blocks || migrated.allows || migrated.settings || migrated.ports;
+  rebuilt.blocks_lost = migrated.blocks_lost;
+  if (!migrated.regained.empty()) {
+    rebuilt.lines.push_back("pins that were gone were made again from the attached programs: " +
+                            joined(migrated.regained));
+  }
+  std::string line;
+  if (!migrated.rebuilt.empty()) line = "tables made anew: " + joined(migrated.rebuilt);
+  if (migrated.blocks) {
+    const auto carried = carry_former_blocks(pins.path, *blocks, boottime_seconds());
+    if (!carried) return tl::unexpected(carried.error());
+    if (line.empty()) line = "tables of a start that did not end were taken over";
+    line += "; " + std::to_string(carried->carried) + " block entries carried over";
+    if (carried->no_room > 0) {
+      line += ", " + std::to_string(carried->no_room) +
+              " dropped for want of room (block.max_addresses, block.max_prefixes)";
+    }
+    if (!carried->unread.empty()) {
+      rebuilt.blocks_lost = true;
+      line += ", none from " + joined(carried->unread) + ", whose layout is not known";
+    }
+  }
+  if (!line.empty()) rebuilt.lines.push_back(std::move(line));
+  return {};
+}
+
+Result<void> Dataplane::State::adopt_earlier_blocks() {
+  const auto unknown = adopt_plain_tables(pins.path, *blocks);
+  if (!unknown) return tl::unexpected(unknown.error());
+  if (unknown->empty()) return {};
+  rebuilt.any = rebuilt.blocks_lost = true;
+  rebuilt.lines.push_back("block tables of another version, none of whose entries could be read: " +
+                          joined(*unknown));
+  return {};
+}
+
+const Rebuilt& Dataplane::rebuilt() const { return state_->rebuilt; }
 
 void Dataplane::keep_resized_tables() { keep_migrated_maps(state_->pins.path); }
 void Dataplane::undo_resized_tables() { undo_migrated_maps(state_->pins.path); }

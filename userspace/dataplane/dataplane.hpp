@@ -47,6 +47,14 @@ struct FlowEntry {
   pw_flow flow{};
 };
 
+/// What a start found in the pins that it could not take over as it was. Programs attached earlier
+/// go on with the former tables until they are replaced.
+struct Rebuilt {
+  bool any = false;                ///< fill the tables before programs are attached
+  bool blocks_lost = false;        ///< entries were in no table that could be read
+  std::vector<std::string> lines;  ///< what was rebuilt, and why
+};
+
 class Dataplane {
  public:
   /// Loads the programs and creates or reuses the pinned maps. Errors say what is missing (BTF,
@@ -60,8 +68,11 @@ class Dataplane {
   Result<AttachReport> attach(const std::string& interface);
   Result<void> detach(const std::string& interface);
 
-  /// After open() made tables of another size: they are kept once the attached programs use them,
-  /// or undone while those still use the earlier ones. Without a call the next open() keeps them.
+  const Rebuilt& rebuilt() const;
+
+  /// After open() made tables of another size or shape: they are kept once the attached programs
+  /// use them, or undone while those still use the earlier ones. Without a call the next open()
+  /// keeps them.
   void keep_resized_tables();
   void undo_resized_tables();
 
@@ -83,6 +94,8 @@ class Dataplane {
 
   Result<void> allow_put(const IpPrefix& prefix, const pw_allow_entry& entry);
   Result<void> allow_remove(const IpPrefix& prefix);
+  /// What the never-block tables hold, entries of earlier starts too.
+  std::vector<IpPrefix> allowed() const;
   /// Entries that the never-block tables have room for, both families together.
   std::uint32_t allow_capacity() const;
 
@@ -120,6 +133,8 @@ struct PinnedAttachment {
 Result<std::vector<PinnedAttachment>> pinned_attachments(const std::string& pin_directory);
 /// Detaches our programs everywhere and removes the pins. Foreign programs are left alone.
 Result<unsigned> detach_everything(const std::string& pin_directory);
+/// What lies among the pins and is not ours, in one line; empty: nothing.
+std::string foreign_pins(const std::string& pin_directory);
 Result<bool> pinned_enforcing(const std::string& pin_directory);
 /// The longest never-block entry around `address`, if any.
 Result<std::optional<pw_allow_entry>> pinned_allow(const std::string& pin_directory,

@@ -118,8 +118,11 @@ Result<Dataplane::Policy> Dataplane::policy() const {
 }
 
 Result<void> Dataplane::restore(const Policy& policy) {
-  if (auto done = set_settings(policy.settings); !done) return done;
-  return state_->write_ports(policy.ports);
+  // Tables made anew have no earlier content.
+  if (!state_->migrated.settings) {
+    if (auto done = set_settings(policy.settings); !done) return done;
+  }
+  return state_->migrated.ports ? Result<void>{} : state_->write_ports(policy.ports);
 }
 
 BlockTable& Dataplane::blocks() { return *state_->blocks; }
@@ -129,6 +132,9 @@ Result<void> Dataplane::allow_put(const IpPrefix& prefix, const pw_allow_entry& 
 }
 Result<void> Dataplane::allow_remove(const IpPrefix& prefix) {
   return state_->allow->remove(prefix);
+}
+std::vector<IpPrefix> Dataplane::allowed() const {
+  return {state_->allow->known().begin(), state_->allow->known().end()};
 }
 std::uint32_t Dataplane::allow_capacity() const { return state_->allow->capacity(); }
 

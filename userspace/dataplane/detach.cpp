@@ -14,6 +14,7 @@
 #include "dataplane/interface_info.hpp"
 #include "dataplane/interface_slots.hpp"
 #include "dataplane/kernel_clock.hpp"
+#include "dataplane/pin_list.hpp"
 #include "dataplane/preflight.hpp"
 #include "dataplane/tc_hook.hpp"
 #include "dataplane/xdp_hook.hpp"
@@ -34,11 +35,12 @@ void detach_leftover_links(const Identity& identity) {
 
 Result<void> remove_pins(const std::string& pin_directory) {
   const std::string versioned_directory = versioned(pin_directory);
-  std::error_code ec;
-  for (fs::directory_iterator it{versioned_directory, ec}, end; !ec && it != end;
-       it.increment(ec)) {
-    if (unlink(it->path().c_str()) != 0) return fail(errno, "remove " + it->path().string());
+  const auto pins = list_pins(versioned_directory);
+  if (!pins) return tl::unexpected(pins.error());
+  for (const auto& path : pins->own) {
+    if (unlink(path.c_str()) != 0) return fail(errno, "remove " + path);
   }
+  if (!pins->foreign.empty()) return {};
   if (rmdir(versioned_directory.c_str()) != 0 && errno != ENOENT) {
     return fail(errno, "remove " + versioned_directory);
   }

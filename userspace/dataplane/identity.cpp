@@ -8,12 +8,11 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "dataplane/pin_list.hpp"
 #include "dataplane/unique_fd.hpp"
 
 namespace probewall {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// Names of other programs are not ours to trust: keep a terminal safe.
 std::string printable(const char* name) {
@@ -53,17 +52,10 @@ std::string describe(const ProgramInfo& program) {
 
 Result<Identity> Identity::of(const std::string& versioned_directory) {
   Identity out;
-  std::error_code ec;
-  fs::directory_iterator it{versioned_directory, ec};
-  if (ec == std::errc::no_such_file_or_directory) return out;
-  if (ec == std::errc::permission_denied) {
-    return fail(ExitStatus::kPermission,
-                versioned_directory + " can be read by root only: use sudo");
-  }
-  if (ec) return fail(ec.value(), "read " + versioned_directory);
-  for (const fs::directory_iterator end; it != end; it.increment(ec)) {
-    const std::string path = it->path();
-    if (it->path().filename().string().starts_with(kLinkPinHead)) {
+  const auto pins = list_pins(versioned_directory);
+  if (!pins) return tl::unexpected(pins.error());
+  for (const auto& path : pins->own) {
+    if (std::filesystem::path{path}.filename().native().starts_with(kLinkPinHead)) {
       out.link_pins_.push_back(path);
       continue;
     }

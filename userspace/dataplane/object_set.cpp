@@ -12,7 +12,6 @@
 #include "dataplane/block_table.hpp"
 #include "dataplane/gate_pin.hpp"
 #include "dataplane/libbpf_messages.hpp"
-#include "dataplane/map_migration.hpp"
 #include "tc_egress.skel.h"
 #include "tc_ingress.skel.h"
 #include "xdp_filter.skel.h"
@@ -61,6 +60,7 @@ struct ObjectSet::State {
   Owned<xdp_filter_bpf, xdp_filter_bpf__destroy> xdp;
   Owned<tc_ingress_bpf, tc_ingress_bpf__destroy> tc_in;
   Owned<tc_egress_bpf, tc_egress_bpf__destroy> tc_out;
+  std::string versioned_directory;
 
   std::array<bpf_object*, 3> objects() const { return {xdp->obj, tc_in->obj, tc_out->obj}; }
 };
@@ -73,6 +73,7 @@ Result<ObjectSet> ObjectSet::open(const Config& config, const std::string& versi
                                   unsigned slot) {
   const LibbpfMessages messages;
   auto state = std::make_unique<State>();
+  state->versioned_directory = versioned_directory;
   bpf_object_open_opts options{};
   options.sz = sizeof options;
   options.pin_root_path = versioned_directory.c_str();
@@ -95,14 +96,9 @@ Result<ObjectSet> ObjectSet::open(const Config& config, const std::string& versi
   return ObjectSet{std::move(state)};
 }
 
-Result<void> ObjectSet::migrate_pins() {
-  for (bpf_object* object : state_->objects()) {
-    bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object) {
-      if (auto migrated = migrate_pinned_map(map); !migrated) return migrated;
-    }
-  }
-  return {};
+Result<MigratedPins> ObjectSet::migrate_pins() {
+  const auto objects = state_->objects();
+  return probewall::migrate_pins(objects, state_->versioned_directory);
 }
 
 Result<void> ObjectSet::load_tc() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/config.hpp"
+#include "dataplane/map_migration.hpp"
 #include "probewall/result.hpp"
 
 struct bpf_object;
@@ -24,9 +25,8 @@ class ObjectSet {
   ObjectSet(ObjectSet&&) noexcept;
   ~ObjectSet();  ///< unloads what nothing holds
 
-  /// Makes pinned maps fit: one of another size is copied into a new map that takes its pin (block,
-  /// allow and port tables; state tables start empty). One of another shape is an error.
-  Result<void> migrate_pins();
+  /// Makes pinned maps fit; see map_migration.hpp. Call before loading.
+  Result<MigratedPins> migrate_pins();
   Result<void> load_tc();
   Result<void> load_xdp();
 

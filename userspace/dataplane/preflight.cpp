@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "dataplane/pin_list.hpp"
 #include "probewall/abi/common.h"
 
 namespace probewall {
@@ -98,6 +99,8 @@ Result<PinDirectory> open_pin_directory(const std::string& pin_directory) {
       return fail(errno, "create " + p->string());
     }
   }
+  const auto pins = list_pins(out.path);
+  out.created |= pins && pins->own.empty();
   auto lock = lock_pins(pin_directory);
   if (!lock && lock.error().errno_value == EWOULDBLOCK) {
     return fail(ExitStatus::kFailed, "another probewalld uses " + pin_directory +

@@ -335,6 +335,11 @@ Result<std::vector<StoredDecision>> DecisionStore::recent(std::uint32_t limit) c
   return state_->select("", "", 0, limit);
 }
 
+Result<std::vector<StoredDecision>> DecisionStore::running(std::int64_t now_us,
+                                                           std::uint32_t limit) const {
+  return state_->select("WHERE unblocked IS NULL AND until>?2", "", now_us, limit);
+}
+
 Result<std::vector<BanHistory>> DecisionStore::ban_history(std::uint32_t limit) const {
   auto statement =
       state_->db.prepare("SELECT source,bans,last FROM history ORDER BY last DESC LIMIT ?");

@@ -79,6 +79,9 @@ class DecisionStore {
   /// The newest first.
   Result<std::vector<StoredDecision>> recent(std::uint32_t limit) const;
 
+  /// Decisions in force at `now_us` that were not lifted, the newest first, at most `limit`.
+  Result<std::vector<StoredDecision>> running(std::int64_t now_us, std::uint32_t limit) const;
+
   /// Sources with earlier bans, the most recent first, at most `limit`.
   Result<std::vector<BanHistory>> ban_history(std::uint32_t limit) const;
   /// One more than the newest stored handle, never 0.
