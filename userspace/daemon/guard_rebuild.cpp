@@ -17,10 +17,10 @@ std::string Guard::restore_stored_bans() {
   std::uint64_t restored = 0, refused = 0;
   for (const auto& ban : *stored) {
     const auto prefix = GuardPolicy::prefix_of(ban.address, ban.prefix_len);
-    const auto there = prefix ? ledger_->get(*prefix) : Result<std::optional<pw_block_entry>>{};
+    const auto there = prefix ? ledger_->own(*prefix) : Result<std::optional<pw_block_entry>>{};
     if (there && *there && in_force(**there, now().boot_s)) continue;
     const auto grant = judge_stored(ban, policy, allow_->set(), std::nullopt, now());
-    const bool put = grant && ledger_->put(grant->prefix, grant->entry).has_value();
+    const bool put = grant && ledger_->put(grant->prefix, grant->entry, now().boot_s).has_value();
     ++(put ? restored : refused);
   }
   auto text = std::to_string(restored) + " from the decision store";
