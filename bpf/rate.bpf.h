@@ -62,15 +62,17 @@ PW_INLINE void pw_limits_of(const struct pw_settings *cfg, bool limited, struct 
   if (limits->capture_burst < PW_CAP_MAX) limits->capture_burst = PW_CAP_MAX;
 }
 
+/* More than any burst: a refill cuts it to the burst in force. */
+#define PW_FULL_BUCKET (1ull << 62)
+
 /* Looks the source up or creates it with full buckets. NULL (counted): no entry to be had. */
-PW_INLINE struct pw_source *pw_source_entry(const struct pw_source_key *key,
-                                            const struct pw_limits *limits) {
+PW_INLINE struct pw_source *pw_source_entry(const struct pw_source_key *key) {
   struct pw_source *source = bpf_map_lookup_elem(&pw_sources, key);
   if (source) return source;
   struct pw_source full = {
       .refill_ns = bpf_ktime_get_ns(),
-      .capture_tokens = limits->capture_burst,
-      .request_tokens = limits->request_burst,
+      .capture_tokens = PW_FULL_BUCKET,
+      .request_tokens = PW_FULL_BUCKET,
   };
   if (bpf_map_update_elem(&pw_sources, key, &full, BPF_ANY) == 0)
     source = bpf_map_lookup_elem(&pw_sources, key);
@@ -94,21 +96,29 @@ enum pw_spend_flag {
   PW_SPEND_FORCE = 1 << 2    /* the packet passes anyway: take the tokens that are there */
 };
 
+PW_INLINE struct pw_source *pw_source_of(const struct pw_addr *addr, __u32 family,
+                                         const struct pw_settings *cfg) {
+  union pw_source_words id;
+  pw_source_id(addr, family, cfg->ipv6_source_prefix, &id);
+  return pw_source_entry(&id.key);
+}
+
 /* What a new request and `bytes` captured bytes of a proven source would exceed: enum pw_over.
- * Takes the tokens when neither is exceeded. No entry to be had: nothing is exceeded. */
+ * Takes the tokens when neither is exceeded. No entry to be had: nothing is exceeded. The limits
+ * are read last, so that they and the key of the source never lie on the stack together. */
 PW_GLOBAL int pw_spend(const struct pw_addr *addr, __u32 family, __u32 bytes, __u32 flags) {
   const struct pw_settings *cfg = pw_get_settings();
-  struct pw_limits limits;
-  union pw_source_words id;
   if (!addr || !cfg) return 0;
-  pw_limits_of(cfg, flags & PW_SPEND_LIMITED, &limits);
-  const __u64 requests = (flags & PW_SPEND_REQUEST) && limits.requests_per_s ? 1000 : 0;
-  if (limits.capture_per_s == 0) bytes = 0;
+  const bool limited = flags & PW_SPEND_LIMITED;
+  const bool counts = (flags & PW_SPEND_REQUEST) && (limited || cfg->rate_requests_per_s);
+  const __u64 requests = counts ? 1000 : 0;
+  if (cfg->capture_bytes_per_s == 0) bytes = 0;
   if (requests == 0 && bytes == 0) return 0;
-  pw_source_id(addr, family, cfg->ipv6_source_prefix, &id);
-  struct pw_source *source = pw_source_entry(&id.key, &limits);
+  struct pw_source *source = pw_source_of(addr, family, cfg);
   if (!source) return 0;
 
+  struct pw_limits limits;
+  pw_limits_of(cfg, limited, &limits);
   pw_refill(source, &limits);
   int over = 0;
   if (source->request_tokens < requests) over |= PW_OVER_REQUESTS;
