@@ -18,6 +18,9 @@
 
 namespace probewall::test {
 
+/// Ever made, of all kinds: no two have interfaces of the same name.
+inline int listed_labs = 0;
+
 /// One of xdp_listed_bpf and xdp_reference_bpf. `Skeleton`'s tables are pinned below `directory`,
 /// which is the parent of "v1"; they are made there, or shared with who made them.
 template <typename Skeleton>
@@ -80,8 +83,7 @@ class ListedLab {
   }
   /// A test run of a program that is attached nowhere pays 20 ms.
   void attach_to_veth() {
-    static int number = 0;
-    interface_ = "pwlist" + std::to_string(number++);
+    interface_ = "pwlist" + std::to_string(listed_labs++);
     must(std::system(
              ("ip link add " + interface_ + " type veth peer name " + interface_ + "p").c_str()) ==
              0,
