@@ -75,6 +75,7 @@ class Restart(LabCase):
 
     def test_tables_of_another_shape_are_rebuilt_and_let_nothing_through(self):
         wall = self.blocked_wall()
+        wall.cli("bans", "add", "203.0.113.77", "--ttl", "1h")  # no reason given
         self.flood()
         leaked = self.leaked()
         # The last one holds the block itself: what is left of it is in the decision store.
@@ -90,7 +91,8 @@ class Restart(LabCase):
             for name in names:
                 self.assertEqual(name in told[0], name != "pw_flows", told[0])
             self.assertEqual([pin for pin in self.pins(wall) if pin.endswith("_old")], [])
-        self.assertIn("1 from the decision store", told[0])
+        self.assertIn("2 from the decision store", told[0])
+        self.assertIn("203.0.113.77/32", [ban["source"] for ban in wall.bans()])
         ban = next(ban for ban in wall.bans() if ban["source"] == SCANNER4 + "/32")
         self.assertTrue(ban["until"], "it still ends")
         self.assertTrue(wall.why(SCANNER4)["decision"]["rules"], "and its reason is known")

@@ -139,7 +139,6 @@ void DecisionDesk::on_operator_ban(const guard::Note& note, bool enforcing) {
   if (note.seconds != guard::kForGood) decision.duration = std::chrono::seconds{note.seconds};
   decision.proven = false;  // an operator needs no proof
   recorder_.operator_decision(decision, reason);
-  if (reason.empty()) return;
   StoredDecision row;
   row.source = decision.source;
   row.origin = note.origin;

@@ -43,8 +43,6 @@ class DecisionDesk {
 
   DecisionDesk(Recorder& recorder, Send send) : recorder_(recorder), send_(std::move(send)) {}
 
-  /// Handles go on from here. Before any thread submits.
-
   // Any thread.
   /// New decisions get handles from `handle` on.
   void skip_handles(std::uint32_t handle) {
@@ -67,8 +65,8 @@ class DecisionDesk {
   /// The source whose ban was refused; nothing when the note fits no pending decision.
   std::optional<IpPrefix> on_refused(const guard::Note& note);
   void on_ended(const guard::Note& note);
-  /// Writes an operator's ban as an event, and keeps its reason over restarts: a row of the store
-  /// like any decision.
+  /// Writes an operator's ban as an event, and keeps it with its reason over restarts: a row of the
+  /// store like any decision.
   void on_operator_ban(const guard::Note& note, bool enforcing);
   /// Writes decisions whose connections nobody reported about in time.
   void expire(std::uint64_t now_ns);
