@@ -13,14 +13,17 @@ NOT_STORED = ("decisions are not stored", "the guard's files are not stored")
 
 
 class Storage(LabCase):
+    def small_disk(self, *options):
+        directory = self.lab.dir / self._testMethodName
+        directory.mkdir()
+        run(["mount", "-t", "tmpfs", "-o", ",".join(("size=1m", *options)), "probewall-test", directory])
+        self.addCleanup(run, ["umount", "-l", directory])
+        return directory
+
     def wall_on(self, *options):
         """A Probewall whose state directory is a small file system of its own; not started."""
-        state = self.lab.dir / self._testMethodName
-        state.mkdir()
-        run(["mount", "-t", "tmpfs", "-o", ",".join(("size=1m", *options)), "probewall-test", state])
-        self.addCleanup(run, ["umount", "-l", state])
-        wall = self.wall(start=False, storage__directory=str(state))
-        return wall, state
+        state = self.small_disk(*options)
+        return self.wall(start=False, storage__directory=str(state)), state
 
     def fill(self, state):
         with open(state / "filler", "ab", buffering=0) as file:
@@ -80,6 +83,22 @@ class Storage(LabCase):
         self.check_filters_and_says_so(wall)
         run(["mount", "-o", "remount,rw", state])
         self.check_keeps_again(wall)
+
+    def test_event_file_that_cannot_be_made(self):
+        disk = self.small_disk("ro")
+        wall = self.wall(start=False, events__file=str(disk / "log/events.jsonl"))
+        wall.start()
+        told = lambda: [w for w in wall.cli_status()["warnings"] if w.startswith("events are not written: ")]
+        wait_until(told, "status says so", 15)
+        self.assertIn("Read-only file system", told()[0])
+        self.assertEqual(wall.cli("doctor", check=False).stdout.count("events are not written"), 1)
+        self.probe_until_blocked(BEHIND4)
+        wait_until(self.blocked, "the probing source is blocked")
+        run(["mount", "-o", "remount,rw", disk])
+        wait_until(lambda: not told(), "events are written", 30)
+        self.assertEqual([line.count("events are not written") for line in wall.log().splitlines() if "events are" in line], [1, 0])
+        wall.cli("bans", "add", OTHER)
+        wait_until(lambda: '"source":"%s/32"' % OTHER in (disk / "log/events.jsonl").read_text(), "an event is in the file")
 
     def test_allow_list_that_cannot_be_stored_stays_as_it_is(self):
         wall, state = self.wall_on()

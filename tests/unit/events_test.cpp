@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -217,13 +220,88 @@ TEST(EventFileOutput, CountsLinesThatCouldNotBeWritten) {
   file->write("{}\n{}\n");
   EXPECT_FALSE(file->flush());
   EXPECT_EQ(file->lost_lines(), 2u);
-  EXPECT_EQ(file->last_errno(), ENOSPC);
+  EXPECT_EQ(file->problem(), "write event file /dev/full: No space left on device");
+}
+
+/// On a file system of 8 KiB.
+class EventFileOnFullDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    // Mounts of our own: none outlives us.
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0) << strerror(errno);
+    ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << strerror(errno);
+    ASSERT_NE(mkdtemp(directory_), nullptr);
+    ASSERT_EQ(mount("probewall-test", directory_, "tmpfs", 0, "size=8k"), 0) << strerror(errno);
+  }
+  void TearDown() override {
+    umount2(directory_, MNT_DETACH);
+    rmdir(directory_);
+  }
+  std::string read() const {
+    std::stringstream s;
+    s << std::ifstream{path()}.rdbuf();
+    return s.str();
+  }
+  std::string path() const { return std::string{directory_} + "/events.jsonl"; }
+  char directory_[32] = "/tmp/probewall-events-XXXXXX";
+};
+
+TEST_F(EventFileOnFullDisk, LeavesWholeLinesAndGoesOnWhenThereIsRoom) {
+  const std::string line = "{\"a\":\"" + std::string(991, 'x') + "\"}\n";
+  auto file = EventFile::open(path());
+  ASSERT_TRUE(file.has_value());
+  for (int i = 0; i < 12; ++i) file->write(line);
+
+  EXPECT_FALSE(file->flush());
+  EXPECT_EQ(file->lost_lines(), 4u);
+  EXPECT_FALSE(file->problem().empty());
+  ASSERT_EQ(truncate(path().c_str(), static_cast<off_t>(line.size())), 0);
+  file->write("{\"b\":2}\n");
+
+  EXPECT_TRUE(file->flush());
+  EXPECT_EQ(file->problem(), "");
+  EXPECT_EQ(read(), line + "{\"b\":2}\n");
+}
+
+TEST_F(EventFileOnFullDisk, KeepsNoStartOfALine) {
+  const std::string line(1000, 'x');
+  auto file = EventFile::open(path());
+  ASSERT_TRUE(file.has_value());
+  for (int i = 0; i < 12; ++i) file->write(line + "\n");
+
+  EXPECT_FALSE(file->flush());
+
+  const auto text = read();
+  EXPECT_EQ(text.size(), 8 * (line.size() + 1));
+  EXPECT_EQ(text.back(), '\n');
+}
+
+TEST_F(EventFileOnFullDisk, IsMadeLaterOnAReadOnlyOne) {
+  ASSERT_EQ(mount("", directory_, "", MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  const auto none = EventFile::open(path());
+  ASSERT_FALSE(none.has_value());
+  ASSERT_TRUE(unstorable(none.error().errno_value));
+  auto file = EventFile::later(path(), none.error());
+  EXPECT_FALSE(file.is_open());
+  EXPECT_EQ(file.problem(), "open event file " + path() + ": Read-only file system");
+  file.write("{\"a\":1}\n");
+  EXPECT_FALSE(file.flush());
+  EXPECT_EQ(file.lost_lines(), 1u);
+
+  ASSERT_EQ(mount("", directory_, "", MS_REMOUNT, nullptr), 0);
+  ASSERT_TRUE(file.reopen().has_value());
+  file.write("{\"b\":2}\n");
+
+  EXPECT_TRUE(file.flush());
+  EXPECT_EQ(file.problem(), "");
+  EXPECT_EQ(read(), "{\"b\":2}\n");
 }
 
 TEST(EventFileOutput, SaysWhichFileCannotBeOpened) {
   const auto file = EventFile::open("/nonexistent/events.jsonl");
   ASSERT_FALSE(file.has_value());
   EXPECT_NE(file.error().message.find("/nonexistent/events.jsonl"), std::string::npos);
+  EXPECT_FALSE(unstorable(file.error().errno_value)) << "a mistake, not to be waited for";
 }
 
 TEST(RequestEvent, CutsKeysWhereverTheyStand) {

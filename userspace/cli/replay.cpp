@@ -192,8 +192,9 @@ int run_replay(const ReplayOptions& options) {
       [&](std::string_view line) { errors += line; });
   file->flush();
   if (file->lost_lines() > 0) {
-    errors += fmt::format("probewall replay: write to standard output: {}\n",
-                          std::strerror(file->last_errno()));
+    errors += fmt::format("probewall replay: {}; {} lines are missing\n",
+                          file->problem().empty() ? "standard output failed" : file->problem(),
+                          file->lost_lines());
     status = static_cast<int>(ExitStatus::kFailed);
   }
   std::fwrite(errors.data(), 1, errors.size(), stderr);

@@ -89,7 +89,12 @@ void ApiAnswers::set_store_problem(std::string problem) {
   store_problem_ = std::move(problem);
 }
 
-/// What keeps bans from being made or remembered.
+void ApiAnswers::set_event_problem(std::string problem) {
+  const std::lock_guard lock{storage_mutex_};
+  event_problem_ = std::move(problem);
+}
+
+/// What keeps bans from being made, remembered or told.
 void ApiAnswers::warn_of_failures(std::vector<std::string>& warnings) const {
   const auto tables = mirror_.tables();
   for (std::size_t i = 0; i < tables.size(); ++i) {
@@ -114,6 +119,10 @@ void ApiAnswers::warn_of_failures(std::vector<std::string>& warnings) const {
     if (!guard_storage_.empty()) {
       warnings.push_back("the guard's files are not stored: " + guard_storage_ +
                          "; `allow add` and `allow del` fail until they are");
+    }
+    if (!event_problem_.empty()) {
+      warnings.push_back("events are not written: " + event_problem_ +
+                         "; blocking goes on, and `probewall events` still shows them");
     }
   }
   if (const auto failed = metrics_.storage_errors(); failed > 0) {

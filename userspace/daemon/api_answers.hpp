@@ -61,6 +61,7 @@ class ApiAnswers final : public ApiSource {
   /// Why the guard's files / decisions are not stored; empty: they are. Any thread.
   void set_guard_storage(std::string problem);
   void set_store_problem(std::string problem);
+  void set_event_problem(std::string problem);
 
   /// A ban was refused as a block table was full. Any thread.
   void add_table_full() { ++table_full_; }
@@ -95,7 +96,7 @@ class ApiAnswers final : public ApiSource {
   std::shared_ptr<const Config> config_;
   std::optional<ApiReload> reload_;  ///< the last one
   mutable std::mutex storage_mutex_;
-  std::string guard_storage_, store_problem_;
+  std::string guard_storage_, store_problem_, event_problem_;
 };
 
 /// PROBEWALL_VERSION of the build.

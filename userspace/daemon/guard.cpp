@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "daemon/log.hpp"
@@ -121,6 +122,10 @@ void Guard::check_storage() {
   }
   allow_->save_again();
   send_storage();
+  // The worker opens it, and says when it cannot, but may not make it in root's directory.
+  std::error_code ignored;
+  if (!std::filesystem::exists(config_.events.file, ignored)) [[maybe_unused]]
+    const auto made = prepare_event_file(config_, identity_);
 }
 
 void Guard::send_storage() {

@@ -131,7 +131,7 @@ void Recorder::write_out() {
   file_->flush();
   const auto lost = file_->lost_lines() - file_lost_;
   file_lost_ = file_->lost_lines();
-  if (lost > 0) log_line(std::string{"event file: "} + std::strerror(file_->last_errno()));
+  say_file_problem();
   const std::lock_guard lock{mutex_};
   metrics_.event_written(EventOutput::kFile, lines - std::min(lines, lost));
   metrics_.event_dropped(EventOutput::kFile, lost + dropped);
@@ -155,6 +155,23 @@ void Recorder::tick_second() {
 void Recorder::set_prompt(PromptPrivacy prompt) {
   const std::lock_guard lock{mutex_};
   formatter_.set_prompt(prompt);
+}
+
+/// Once, until it changes.
+void Recorder::say_file_problem() {
+  const auto& problem = file_->problem();
+  if (problem == file_said_) return;
+  log_line(problem.empty() ? "events are written again"
+                           : "events are not written: " + problem + "; this is tried again");
+  file_said_ = problem;
+}
+
+std::string Recorder::look_after_file() {
+  if (!file_) return {};
+  if (!file_->is_open()) [[maybe_unused]]
+    const auto opened = file_->reopen();
+  say_file_problem();
+  return file_->problem();
 }
 
 void Recorder::reopen_file() {

@@ -59,10 +59,13 @@ class Recorder {
   /// Writes at most one `loss` event a kind, and sets the wall clock's offset anew. Once a second.
   void tick_second();
   void reopen_file();
+  /// Opens a file that could not be made before. What keeps lines from the file now, or nothing.
+  std::string look_after_file();
   void set_prompt(PromptPrivacy prompt);
 
  private:
   void emit(std::string_view line);
+  void say_file_problem();
 
   struct Told {
     Access access = Access::kNone;
@@ -88,6 +91,7 @@ class Recorder {
   std::optional<EventFile> file_;  // main thread's
   std::string writing_;
   std::uint64_t file_lost_ = 0;
+  std::string file_said_;
 };
 
 }  // namespace probewall

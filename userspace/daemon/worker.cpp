@@ -260,7 +260,10 @@ void Worker::tick_second() {
   }
   recorder_->tick_second();
   decoys_->expire_clients();
-  if (!store_.store && ++seconds_ % kStoreEverySeconds == 0) open_store_again();
+  if (++seconds_ % kStoreEverySeconds == 0) {
+    if (!store_.store) open_store_again();
+    answers_->set_event_problem(recorder_->look_after_file());
+  }
   answers_->refresh_metrics();
 }
 

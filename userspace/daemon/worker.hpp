@@ -90,6 +90,7 @@ class Worker {
   SharedStore store_;
   bool store_missing_ = false;
   std::uint32_t seconds_ = 0;
+  std::optional<EventFile> event_file_;  ///< until the recorder has it
   std::unique_ptr<DecisionDesk> desk_;
   std::unique_ptr<ApiAnswers> answers_;
   std::unique_ptr<ApiServer> server_;

@@ -135,7 +135,12 @@ Result<void> Worker::open_outputs() {
   metrics_->set_config_reload(true, static_cast<double>(wall_us()) * 1e-6);
   for (const auto& report : boot_.interfaces)
     metrics_->set_attached(report.interface, report.native, true);
-  return prepare_event_file(boot_.config, identity_);
+  // A disk that is full or read-only is no reason not to filter; the guard makes the file later.
+  const auto prepared = prepare_event_file(boot_.config, identity_);
+  if (prepared) return {};
+  if (!unstorable(prepared.error().errno_value)) return prepared;
+  event_file_ = EventFile::later(boot_.config.events.file, prepared.error());
+  return {};
 }
 
 Result<void> Worker::bind_sockets() {
@@ -172,9 +177,13 @@ Result<void> Worker::become_harmless() {
   if (getppid() != boot_.guard_pid) return fail(ESRCH, "the guard is gone");
   // Files as the user who goes on writing them.
   if (!boot_.config.events.file.empty()) {
-    auto file = EventFile::open(boot_.config.events.file);
-    if (!file) return tl::unexpected(file.error());
-    recorder_->set_file(std::move(*file));
+    if (!event_file_) {
+      auto file = EventFile::open(boot_.config.events.file);
+      if (!file) return tl::unexpected(file.error());
+      event_file_ = std::move(*file);
+    }
+    recorder_->set_file(std::move(*event_file_));
+    answers_->set_event_problem(recorder_->look_after_file());
   }
   secret_ = key_secret(boot_.config.storage.directory + "/key_secret");
   open_store();

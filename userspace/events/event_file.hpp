@@ -11,11 +11,17 @@
 
 namespace probewall {
 
+/// `errno_value` says that the file system takes nothing now, and may later.
+bool unstorable(int errno_value);
+
 /// Owns its descriptor (not standard output's). Not thread-safe.
 class EventFile {
  public:
   /// `path`: appended to, created 0640; "-": standard output.
   static Result<EventFile> open(const std::string& path);
+  /// One that cannot be made for now because of `problem` (unstorable()): lines are lost and counted
+  /// until reopen() finds it.
+  static EventFile later(const std::string& path, const Error& problem);
   EventFile(EventFile&& other) noexcept;
   EventFile& operator=(EventFile&& other) noexcept;
   ~EventFile();  ///< flushes
@@ -28,15 +34,18 @@ class EventFile {
   Result<void> reopen();
   /// Lines lost because writing failed.
   std::uint64_t lost_lines() const { return lost_lines_; }
-  int last_errno() const { return last_errno_; }  ///< of the last failed write; 0: none failed
+  /// Why lines are lost now, naming the file; empty: they are not.
+  const std::string& problem() const { return problem_; }
+  bool is_open() const { return fd_ >= 0; }
 
  private:
   EventFile(std::string path, int fd);
+  void take_back(std::string_view torn);
   std::string path_;
   int fd_ = -1;
   std::string pending_;
   std::uint64_t lost_lines_ = 0;
-  int last_errno_ = 0;
+  std::string problem_;
 };
 
 }  // namespace probewall
