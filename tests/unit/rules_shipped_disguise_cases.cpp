@@ -15,6 +15,11 @@ Steps survey(double seconds, std::string bearer = "") {
   }
   return steps;
 }
+/// Under a browser's name, without a language.
+Steps browsers(Steps steps) {
+  for (auto& step : steps) step = agent(kChrome, std::move(step));
+  return steps;
+}
 Steps then(Steps steps, Step last) {
   steps.push_back(std::move(last));
   return steps;
@@ -92,6 +97,14 @@ std::vector<Case> disguise_cases() {
        {start_page(8000), start_page(8080), start_page(3000), start_page(7860)},
        {start_page(8000), start_page(8080), start_page(3000), at(60, start_page(7860)),
         on(1, 5000, agent("Blackbox Exporter/0.27.0", get("/")))}},
+      {"browser-takes-inventory", browsers(survey(2)),
+       then(browsers(survey(15)), at(90, language(agent(kChrome, get("/slots")))))},
+      {"browser-takes-inventory-slowly",
+       {at(0, agent(kChrome, get("/v1/models"))), at(3000, agent(kChrome, get("/props", 404))),
+        at(6000, agent(kChrome, get("/api/tags", 404)))},
+       {at(0, agent(kChrome, get("/v1/models"))), at(3000, agent(kChrome, get("/props"))),
+        at(6000, agent(kChrome, get("/api/tags", 404))), at(7000, chat("m", "hello")),
+        at(9000, agent(kChrome, get("/version", 404)))}},
       {"survey-at-once", then(survey(2), at(12, get("/slots"))),
        then(survey(15), at(80, get("/slots")))},
       {"survey-over-hours", then(survey(1200, "sk-made-up"), at(7000, get("/slots"))),
