@@ -81,7 +81,7 @@ PW_INLINE __u64 pw_shr(__u64 x, __u64 n) {
 struct pw_found {
   __u32 state; /* action 0: not here */
   __u32 marks;
-  bool further; /* not here, but perhaps where the search goes on */
+  bool further; /* what is not here may be where the search goes on */
   __u32 log2;   /* of the number of buckets of its table, as the bucket says */
 };
 
@@ -111,31 +111,45 @@ PW_INLINE void pw_consider_spilled(struct pw_block_entry *best, const struct pw_
   if (entry) pw_block_consider(best, entry);
 }
 
+/* The address in a slot: the upper half of its word. */
+#define PW_HIGH_HALF (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define PW_V4_ADDR(bucket, i) (((const volatile __u32 *)&(bucket)->word[i])[PW_HIGH_HALF])
+
 /* Keeps the compiler from doing all slots' steps side by side, for which it has no registers. */
 #define PW_STEP_DONE(a, b) asm volatile("" : "+r"(a), "+r"(b))
 
-/* Without a branch on what was read: which slot it is cannot be guessed, and guessing wrong would
- * wait for the cache line. At most one slot is in use for an address. */
+/* The slot of an address that has one; at most one has it. Without a branch on what was read: which
+ * slot it is cannot be guessed, and guessing wrong would wait for the cache line, and throw away
+ * what the processor has begun of the next packet. Few instructions for the same reason: the fewer,
+ * the more packets it has in hand while it waits for one. */
+PW_INLINE __u64 pw_v4_slot_of(const struct pw_v4_bucket *bucket, __u32 addr) {
+  __u64 at = 0;
+#pragma unroll
+  for (__u32 i = 1; i < PW_V4_SLOTS; i++) {
+    __u64 differs = PW_V4_ADDR(bucket, i) ^ addr;
+    PW_ANEW(differs); /* or the compiler would see that it is below 2^32, and branch */
+    at += ((differs - 1) >> 63) * i;
+    PW_ANEW(at);
+  }
+  return at & 7;
+}
+
 PW_INLINE struct pw_found pw_v4_in_bucket(void *table, __u32 index, __u32 addr) {
   struct pw_found found = {};
   const __u32 line = PW_BLOCK_FIRST_BUCKET + index;
   const struct pw_v4_bucket *bucket = bpf_map_lookup_elem(table, &line);
   if (!bucket) return found;
-  __u64 state = 0, at = 0;
-#pragma unroll
-  for (__u32 i = 0; i < PW_V4_SLOTS; i++) {
-    /* One load: address and state belong together. */
-    const __u64 word = *(const volatile __u64 *)&bucket->word[i];
-    /* All ones for this address (the difference is below 2^32). An empty slot is all zeros. */
-    const __u64 mask = (__s64)(((word >> 32) ^ addr) - 1) >> 63;
-    state |= word & mask;
-    at |= i & mask;
-    PW_STEP_DONE(state, at);
-  }
+  const __u64 at = pw_v4_slot_of(bucket, addr);
+  /* One load: address and state belong together. An empty slot is all zeros. */
+  const __u64 word = ((const volatile __u64 *)bucket)[at];
   const __u64 meta = *(const volatile __u64 *)&bucket->meta; /* last: written before a tag's word */
+  __u64 differs = (word >> 32) ^ addr;
+  PW_ANEW(differs);
+  __u64 state = word & ((__s64)(differs - 1) >> 63);
+  PW_ANEW(state);
   found.state = (__u32)state;
   found.marks = PW_SLOT_MARKS(meta, at);
-  found.further = !found.state && (meta & PW_V4_OVERFLOWED);
+  found.further = (meta & PW_V4_OVERFLOWED) != 0;
   found.log2 = PW_META_LOG2(meta, PW_V4_LOG2_AT);
   return found;
 }
@@ -160,7 +174,7 @@ PW_INLINE struct pw_found pw_v6_in_bucket(void *table, __u32 index, __u64 hi, __
   const __u32 meta = bucket->meta; /* last: written before a tag's state */
   found.state = states;
   found.marks = PW_SLOT_MARKS(meta, at);
-  found.further = !found.state && (meta & PW_V6_OVERFLOWED);
+  found.further = (meta & PW_V6_OVERFLOWED) != 0;
   found.log2 = PW_META_LOG2(meta, PW_V6_LOG2_AT);
   return found;
 }
@@ -169,7 +183,8 @@ PW_INLINE struct pw_found pw_v6_in_bucket(void *table, __u32 index, __u64 hi, __
 PW_INLINE struct pw_found pw_find_v4(void *table, __u64 seed, __u64 mask, __u32 host) {
   const __u64 hash = pw_block_mix(host, seed);
   struct pw_found found = pw_v4_in_bucket(table, pw_bucket_first(hash, mask), host);
-  if (found.further) found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
+  if (!found.state && found.further)
+    found = pw_v4_in_bucket(table, pw_bucket_second(hash, mask), host);
   return found;
 }
 
@@ -177,7 +192,8 @@ PW_INLINE struct pw_found pw_find_v4(void *table, __u64 seed, __u64 mask, __u32 
 PW_INLINE struct pw_found pw_find_v6(void *table, __u64 seed, __u64 mask, const __u64 *half) {
   const __u64 hash = pw_block_mix(half[1] ^ pw_block_mix(half[0], seed), seed);
   struct pw_found found = pw_v6_in_bucket(table, pw_bucket_first(hash, mask), half[0], half[1]);
-  if (found.further) found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
+  if (!found.state && found.further)
+    found = pw_v6_in_bucket(table, pw_bucket_second(hash, mask), half[0], half[1]);
   return found;
 }
 

@@ -40,4 +40,7 @@ PW_INLINE struct pw_port pw_port_of(__be16 number) {
   return port;
 }
 
+/* To the compiler, x is another number from here on: it forgets what it knows of it. */
+#define PW_ANEW(x) asm volatile("" : "+r"(x))
+
 #endif

@@ -41,7 +41,8 @@ PW_INLINE int pw_look_of_drop(__u32 origin) {
 }
 
 #ifdef PW_BLOCK_REFERENCE
-PW_INLINE bool pw_quick_plain_v4(__u32 host, __u32 port) { return false; }
+PW_INLINE bool pw_quick_seen_v4(__u32 host) { return true; }
+PW_INLINE int pw_look_unseen_v4(__u32 host, __u32 port) { return PW_LOOK_UNSURE; }
 PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) { return false; }
 PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   struct pw_block_entry entry;
@@ -49,7 +50,7 @@ PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   if (action == PW_ACTION_DROP) return pw_look_of_drop(entry.origin);
   return action == PW_ACTION_NONE ? PW_LOOK_SHARED : PW_LOOK_UNSURE;
 }
-PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
+PW_INLINE int pw_look_seen_v4(__u32 host) {
   struct pw_addr addr;
   pw_set_mapped(&addr, bpf_htonl(host));
   return pw_quick_look(&addr, PW_FAMILY_IPV4);
@@ -69,12 +70,14 @@ PW_INLINE int pw_look_of_unknown(__u64 ports, __u32 port) {
   return pw_quick_far_port(ports, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
 }
 
-/* Most packets: nothing is blocked near the source, and the port is none of ours. */
-PW_INLINE bool pw_quick_plain_v4(__u32 host, __u32 port) {
+/* Asked first: a blocked source's /24 is not looked up, which would be a cache line more. */
+PW_INLINE bool pw_quick_seen_v4(__u32 host) { return pw_v4_seen(pw_get_gate(), host); }
+/* The look at a source whose address is in no table: most packets. */
+PW_INLINE int pw_look_unseen_v4(__u32 host, __u32 port) {
   const struct pw_gate *gate = pw_get_gate();
-  /* In this order: a blocked source's /24 is not looked up, which would be a cache line more. */
-  return !pw_v4_seen(gate, host) && !pw_v4_net(gate, host) && pw_quick_far_port(gate->ports4, port);
+  return pw_v4_net(gate, host) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate->ports4, port);
 }
+/* Most packets: nothing is blocked near the source, and the port is none of ours. */
 PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) {
   const struct pw_gate *gate = pw_get_gate();
   return !PW_BIT_OF(gate->v6, PW_GATE6_BIT(half[0])) && pw_quick_far_port(gate->ports6, port);
@@ -88,12 +91,9 @@ PW_INLINE int pw_look_of_single(const struct pw_found *found) {
   return pw_look_of_drop(PW_MARKS_ORIGIN(found->marks));
 }
 
-PW_INLINE int pw_quick_look_v4(__u32 host, __u32 port) {
-  const struct pw_gate *gate = pw_get_gate();
-  if (!pw_v4_seen(gate, host))
-    return pw_v4_net(gate, host) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate->ports4, port);
+PW_INLINE int pw_look_seen_v4(__u32 host) {
   struct pw_found found = {};
-  if (!pw_find_v4_by_gate(gate, host, &found)) return PW_LOOK_UNSURE;
+  if (!pw_find_v4_by_gate(pw_get_gate(), host, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);
   if (look != PW_LOOK_NOTHING) return look;
   /* Asked for anew: kept, it would take room on a stack that Linux 6.1 counts to 512 bytes. */
@@ -120,10 +120,6 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
   return cfg->enforcing && !cfg->enforce_until_s && (!cfg->llm_scope_only || pw_quick_llm(g));
 }
 
-/* To the compiler, x is another number from here on: what it worked out of it for the usual packet
- * would otherwise be kept for the rare one, at the cost of the usual one. */
-#define PW_ANEW(x) asm volatile("" : "+r"(x))
-
 /* The way from the look to the action. `allow`: may an allow entry cover the source? */
 #define PW_QUICK_END(family, allow)                                               \
   do {                                                                            \
@@ -149,11 +145,18 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
-  if (__builtin_expect(pw_quick_plain_v4(g.host, g.port), 1))
-    return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
-  PW_ANEW(g.host);
+  int look;
+  if (__builtin_expect(!pw_quick_seen_v4(g.host), 1)) {
+    look = pw_look_unseen_v4(g.host, g.port);
+    if (__builtin_expect(look == PW_LOOK_PLAIN, 1))
+      return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
+  } else {
+    /* What was worked out for the usual packet would otherwise be kept for this one, at the cost
+     * of the usual one. */
+    PW_ANEW(g.host);
+    look = pw_look_seen_v4(g.host);
+  }
   PW_ANEW(g.port);
-  const int look = pw_quick_look_v4(g.host, g.port);
   PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
 
