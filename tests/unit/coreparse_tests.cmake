@@ -1,4 +1,4 @@
-probewall_unit_test(NAME base_tests SOURCES base_test.cpp LIBS probewall_base)
+probewall_unit_test(NAME base_tests SOURCES base_test.cpp slot_index_test.cpp LIBS probewall_base)
 probewall_unit_test(NAME decode_tests SOURCES decode_record_test.cpp LIBS probewall_core)
 probewall_unit_test(
   NAME http_tests

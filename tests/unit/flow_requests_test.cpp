@@ -178,6 +178,21 @@ TEST(FlowRequests, WhatFollowsTheJsonInABodyIsLeftOutWhereverItIsCut) {
   }
 }
 
+TEST(FlowRequests, TheEndOfTheJsonIsFoundWhenItComesByteByByte) {
+  const std::string json = R"({"messages":[{"role":"user","content":"a ]} \"} b"}],"n":[[]]})";
+  const std::string s =
+      "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 9999\r\n\r\n" + json + " ]}";
+  const std::size_t end = s.size() - 3;
+  FlowLab lab;
+  for (std::size_t at = 0; at < s.size(); ++at) {
+    SCOPED_TRACE(at);
+    lab.client(static_cast<std::int64_t>(at), s.substr(at, 1));
+    ASSERT_EQ(lab.requests().size(), at + 1 < end ? 0u : 1u);
+  }
+  EXPECT_FALSE(lab.requests()[0].truncated);
+  EXPECT_EQ(lab.requests()[0].body_prefix, json);
+}
+
 TEST(FlowRequests, HeadLongerThanTheCapIsGivenOutCut) {
   FlowLab lab;
   const std::string s = "GET /x HTTP/1.1\r\nUser-Agent: zgrab\r\nX: " + std::string(1 << 20, 'y');

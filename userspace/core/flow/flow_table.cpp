@@ -8,11 +8,12 @@
 namespace probewall {
 
 FlowTable::FlowTable(std::uint32_t max_flows, std::uint64_t hash_seed)
-    : max_flows_(std::max(max_flows, 1u)), map_(0, Hash{hash_seed}) {}
+    : max_flows_(std::max(max_flows, 1u)), hash_seed_(hash_seed) {}
 
 Flow* FlowTable::find(const FlowKey& key) {
-  const auto it = map_.find(key);
-  return it == map_.end() ? nullptr : &slab_[it->second];
+  const std::uint32_t index =
+      index_.find(hash(key), [&](std::uint32_t slot) { return slab_[slot].key == key; });
+  return index == SlotIndex::kNone ? nullptr : &slab_[index];
 }
 
 Flow& FlowTable::create(const FlowKey& key) {
@@ -28,15 +29,15 @@ Flow& FlowTable::create(const FlowKey& key) {
   Flow& flow = slab_[index];
   flow.key = key;
   flow.index = index;
-  map_.emplace(key, index);
+  index_.insert(hash(key), index);
   return flow;
 }
 
 void FlowTable::erase(Flow& flow) {
   for (unsigned q = 0; q < kQueueCount; ++q) remove(flow, static_cast<FlowQueue>(q));
   if (const Flow* next = front(kClosedQueue)) prefetch(*next);
-  map_.erase(flow.key);
   const std::uint32_t index = flow.index;
+  index_.erase(hash(flow.key), index);
   flow = Flow{};
   free_.push_back(index);
 }

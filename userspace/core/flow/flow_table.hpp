@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "core/flow/segment_buffer.hpp"
 #include "probewall/ip.hpp"
 #include "probewall/large_pages.hpp"
+#include "probewall/slot_index.hpp"
 
 namespace probewall {
 
@@ -85,8 +85,8 @@ class FlowTable {
   /// A fresh flow; the caller has made room. Never when full().
   Flow& create(const FlowKey& key);
   void erase(Flow& flow);
-  bool full() const { return map_.size() >= max_flows_; }
-  std::size_t size() const { return map_.size(); }
+  bool full() const { return index_.size() >= max_flows_; }
+  std::size_t size() const { return index_.size(); }
   std::uint32_t max_flows() const { return max_flows_; }
 
   Flow* front(FlowQueue q);
@@ -104,16 +104,11 @@ class FlowTable {
     std::uint32_t tail = kNoFlow;
     std::size_t count = 0;
   };
-  struct Hash {
-    using is_avalanching = void;
-    std::uint64_t seed = 0;
-    std::size_t operator()(const FlowKey& k) const noexcept { return hash_flow(k, seed); }
-  };
+  std::uint64_t hash(const FlowKey& key) const { return hash_flow(key, hash_seed_); }
 
   std::uint32_t max_flows_;
-  boost::unordered_flat_map<FlowKey, std::uint32_t, Hash, std::equal_to<>,
-                            LargePages<std::pair<const FlowKey, std::uint32_t>>>
-      map_;
+  std::uint64_t hash_seed_;
+  SlotIndex index_;
   PagedVector<Flow> slab_;  // stable addresses
   std::vector<std::uint32_t> free_;
   std::array<Queue, kQueueCount> queues_;

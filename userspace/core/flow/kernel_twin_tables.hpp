@@ -14,6 +14,7 @@
 #include "probewall/ip.hpp"
 #include "probewall/large_pages.hpp"
 #include "probewall/prefetch.hpp"
+#include "probewall/slot_index.hpp"
 #include "probewall/time.hpp"
 
 namespace probewall::twin {
@@ -28,10 +29,11 @@ class LruTable {
 
   /// nullptr when absent. Valid until the next create().
   Value* find(const Key& key) {
-    const auto found = index_.find(key);
-    if (found == index_.end()) return nullptr;
-    touch(found->second);
-    return &nodes_[found->second].value;
+    const std::uint32_t at = index_.find(
+        hash(key), [&](std::uint32_t candidate) { return nodes_[candidate].key == key; });
+    if (at == SlotIndex::kNone) return nullptr;
+    touch(at);
+    return &nodes_[at].value;
   }
 
   /// `key` must be absent; evicts when full.
@@ -44,13 +46,13 @@ class LruTable {
       at = tail_;
       unlink(at);
       if (tail_ != kNone) prefetch(nodes_[tail_]);  // the next one to go
-      index_.erase(nodes_[at].key);
+      index_.erase(hash(nodes_[at].key), at);
       nodes_[at].value = Value{};
     }
     Node& node = nodes_[at];
     node.key = key;
     push_front(at);
-    index_.emplace(key, at);
+    index_.insert(hash(key), at);
     return node.value;
   }
 
@@ -72,6 +74,8 @@ class LruTable {
     std::uint32_t before = kNone, after = kNone;
     std::uint64_t moved = 0;  ///< value of moves_ when it last moved up
   };
+
+  static std::uint64_t hash(const Key& key) { return std::hash<Key>{}(key); }
 
   void touch(std::uint32_t at) {
     if (head_ == at || moves_ - nodes_[at].moved < capacity_ / 8) return;
@@ -96,9 +100,7 @@ class LruTable {
   std::uint32_t head_ = kNone, tail_ = kNone;
   std::uint64_t moves_ = 0;
   PagedVector<Node> nodes_;
-  boost::unordered_flat_map<Key, std::uint32_t, std::hash<Key>, std::equal_to<>,
-                            LargePages<std::pair<const Key, std::uint32_t>>>
-      index_;
+  SlotIndex index_;
 };
 
 /// pw_synack. The kernel's array is direct-mapped, and a collision costs the earlier connection its

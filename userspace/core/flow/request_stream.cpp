@@ -2,6 +2,8 @@
 #include "core/flow/request_stream.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <functional>
 
 #include "core/flow/http2_requests.hpp"
 #include "probewall/bytes.hpp"
@@ -24,13 +26,28 @@ void RequestDraft::clear() {
   request.head.clear();
   wire.clear();
   body.clear();
-  head_size = body_size = 0;
+  head_size = body_size = json_read = 0;
   seq = stream = span = 0;
   scanner.reset();
   json.reset();
   first_time = time = proven_time = Timestamp{};
   proven = true;
   conflicting = after_gap = false;
+}
+
+/// A document ends with a bracket: what follows the last one, most of a long prompt, is not looked
+/// at before the next.
+std::size_t RequestDraft::json_end(std::size_t fresh) {
+  const std::string_view piece = std::string_view{wire}.substr(wire.size() - fresh);
+  const void* const brace = ::memrchr(piece.data(), '}', piece.size());
+  const void* const bracket = ::memrchr(piece.data(), ']', piece.size());
+  const auto* const last = static_cast<const char*>(std::max(brace, bracket, std::less<>{}));
+  if (last == nullptr) return JsonEnd::npos;
+  const std::size_t before = json_read;
+  const char* const unread = wire.data() + head_size + before;
+  json_read += static_cast<std::size_t>(last + 1 - unread);
+  const std::size_t end = json.feed({unread, static_cast<std::size_t>(last + 1 - unread)});
+  return end == JsonEnd::npos ? end : before + end;
 }
 
 std::string_view RequestDraft::body_prefix() const {
@@ -201,9 +218,9 @@ std::size_t RequestStream::feed_length(std::string_view bytes, const ByteOrigin&
   d.wire += kept;
   // With all of the body there, the reader of its JSON says where that ends.
   const bool all = phase_ == Phase::kHead && kept.size() == used;
-  const std::size_t json_end = all ? JsonEnd::npos : d.json.feed(kept);
+  const std::size_t json_end = all ? JsonEnd::npos : d.json_end(kept.size());
   if (json_end != JsonEnd::npos) {
-    d.body_size += json_end;
+    d.body_size = json_end;
     emit(Ending::kComplete, out);
     return used;
   }

@@ -40,6 +40,7 @@ struct RequestDraft {
   std::uint32_t span = 0;    ///< HTTP/2: from `seq` to the last byte it needed
   HeadScanner scanner;
   JsonEnd json;
+  std::size_t json_read = 0;  ///< bytes of a body in `wire` that `json` has seen
   Timestamp first_time{};
   Timestamp time{};
   Timestamp proven_time{};
@@ -54,6 +55,9 @@ struct RequestDraft {
   /// Sequence number after its last byte.
   std::uint32_t end() const { return seq + span + static_cast<std::uint32_t>(wire.size()); }
   void note_origin(const ByteOrigin& origin);
+  /// Bytes of the body in `wire` up to the end of its JSON when that is among the last `fresh`
+  /// ones; npos when it is not.
+  std::size_t json_end(std::size_t fresh);
 };
 
 /// Drafts are reused: their strings keep their memory.

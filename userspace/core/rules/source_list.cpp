@@ -5,58 +5,27 @@
 
 namespace probewall::rules {
 
-SourceList::SourceList(std::uint32_t max_sources) : max_(std::max(max_sources, 16u)), places_(64) {}
+SourceList::SourceList(std::uint32_t max_sources) : max_(std::max(max_sources, 16u)) {}
 
-std::size_t SourceList::place_of(const IpPrefix& source) const {
-  const std::uint64_t h = hash(source);
-  const auto tag = static_cast<std::uint32_t>(h >> 32);
-  for (std::size_t i = home(h);; i = (i + 1) & (places_.size() - 1)) {
-    const Place& place = places_[i];
-    if (place.slot == kNone) return i;
-    if (place.tag == tag && at(place.slot).source == source) return i;
-  }
+std::uint32_t SourceList::find(const IpPrefix& source, std::uint64_t hash) const {
+  return index_.find(hash, [&](std::uint32_t slot) { return at(slot).source == source; });
 }
 
 SourceMemory* SourceList::find(const IpPrefix& source) {
-  const std::uint32_t slot = places_[place_of(source)].slot;
+  const std::uint32_t slot = find(source, hash(source));
   return slot == kNone ? nullptr : &at(slot);
 }
 
 const SourceMemory* SourceList::find(const IpPrefix& source) const {
-  const std::uint32_t slot = places_[place_of(source)].slot;
+  const std::uint32_t slot = find(source, hash(source));
   return slot == kNone ? nullptr : &at(slot);
 }
 
-void SourceList::insert(const IpPrefix& source, std::uint32_t slot) {
-  places_[place_of(source)] = {static_cast<std::uint32_t>(hash(source) >> 32), slot};
-}
-
-/// Closes the hole by moving later entries of the same run back (Knuth 6.4, algorithm R).
-void SourceList::remove(const IpPrefix& source) {
-  const std::size_t mask = places_.size() - 1;
-  std::size_t hole = place_of(source);
-  for (std::size_t i = (hole + 1) & mask; places_[i].slot != kNone; i = (i + 1) & mask) {
-    const std::size_t wanted = home(hash(at(places_[i].slot).source));
-    if (((i - wanted) & mask) < ((i - hole) & mask)) continue;
-    places_[hole] = places_[i];
-    hole = i;
-  }
-  places_[hole] = Place{};
-}
-
-void SourceList::grow_index() {
-  std::vector<Place, LargePages<Place>> old(places_.size() * 2);
-  old.swap(places_);
-  for (const Place& place : old) {
-    if (place.slot != kNone) insert(at(place.slot).source, place.slot);
-  }
-}
-
 SourceMemory& SourceList::touch(const IpPrefix& source, std::uint32_t now_ds) {
-  if (SourceMemory* known = find(source)) return *known;
+  const std::uint64_t hashed = hash(source);
+  std::uint32_t slot = find(source, hashed);
+  if (slot != kNone) return at(slot);
   if (size_ >= max_) evict_one(kNone);
-  if ((size_ + 1) * 4 > places_.size() * 3) grow_index();
-  std::uint32_t slot = 0;
   if (!free_.empty()) {
     slot = free_.back();
     free_.pop_back();
@@ -69,7 +38,7 @@ SourceMemory& SourceList::touch(const IpPrefix& source, std::uint32_t now_ds) {
   memory.first_ds = memory.last_ds = now_ds;
   memory.used = true;
   ++size_;
-  insert(source, slot);
+  index_.insert(hashed, slot);
   link(slot, static_cast<std::uint8_t>(Standing::kPlain));
   return memory;
 }
@@ -98,7 +67,7 @@ void SourceList::account(const SourceMemory& memory, std::size_t heap_before) {
 }
 
 std::uint64_t SourceList::bytes() const {
-  return heap_ + size_ * sizeof(SourceMemory) + places_.size() * sizeof(Place);
+  return heap_ + size_ * sizeof(SourceMemory) + index_.bytes();
 }
 
 void SourceList::link(std::uint32_t slot, std::uint8_t list) {
@@ -120,7 +89,7 @@ void SourceList::unlink(std::uint32_t slot) {
 
 void SourceList::release(std::uint32_t slot) {
   unlink(slot);
-  remove(at(slot).source);
+  index_.erase(hash(at(slot).source), slot);
   heap_ -= at(slot).heap_bytes();
   at(slot) = SourceMemory{};
   free_.push_back(slot);

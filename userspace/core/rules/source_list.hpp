@@ -9,6 +9,7 @@
 
 #include "core/rules/source_memory.hpp"
 #include "probewall/large_pages.hpp"
+#include "probewall/slot_index.hpp"
 
 namespace probewall::rules {
 
@@ -49,7 +50,7 @@ class SourceList {
   /// Bytes in use, index included.
   std::uint64_t bytes() const;
   /// Of them, those that do not come from the heap.
-  std::uint64_t paged_bytes() const { return slots_.bytes() + places_.size() * sizeof(Place); }
+  std::uint64_t paged_bytes() const { return slots_.bytes() + index_.bytes(); }
   std::uint64_t max_bytes() const { return std::uint64_t{max_} * kBytesPerSource; }
 
  private:
@@ -58,17 +59,8 @@ class SourceList {
     std::uint32_t newest = kNone;
     std::uint32_t oldest = kNone;
   };
-  /// Open addressing with linear probing; slot kNone: empty.
-  struct Place {
-    std::uint32_t tag = 0;  ///< hash bits, so that few slots are looked at
-    std::uint32_t slot = kNone;
-  };
   static std::uint64_t hash(const IpPrefix& source) { return std::hash<IpPrefix>{}(source); }
-  std::size_t home(std::uint64_t hash) const { return hash & (places_.size() - 1); }
-  std::size_t place_of(const IpPrefix& source) const;  ///< its place, or the empty one for it
-  void insert(const IpPrefix& source, std::uint32_t slot);
-  void remove(const IpPrefix& source);
-  void grow_index();
+  std::uint32_t find(const IpPrefix& source, std::uint64_t hash) const;
 
   SourceMemory& at(std::uint32_t slot) { return slots_[slot]; }
   const SourceMemory& at(std::uint32_t slot) const { return slots_[slot]; }
@@ -85,7 +77,7 @@ class SourceList {
   PagedVector<SourceMemory> slots_;
   std::vector<std::uint32_t> free_;
   std::array<List, static_cast<std::size_t>(Standing::kCount)> lists_;
-  std::vector<Place, LargePages<Place>> places_;
+  SlotIndex index_;
 };
 
 }  // namespace probewall::rules
