@@ -3,6 +3,18 @@
 #include "unit/rules_shipped_cases.hpp"
 
 namespace probewall::test {
+namespace {
+
+Step login(int password, std::string answer, int status = 200) {
+  return answered(std::move(answer),
+                  post("/api/user/login", "{\"password\":\"" + n(password) + "\"}", status));
+}
+Steps then(Steps first, Steps next) {
+  first.insert(first.end(), next.begin(), next.end());
+  return first;
+}
+
+}  // namespace
 
 std::vector<Case> client_cases() {
   return {
@@ -87,15 +99,12 @@ std::vector<Case> client_cases() {
         with({"api-key: k"}, get("/v1/models", 401)), get("/v1/models?key=k", 401)},
        {key("k", get("/v1/models", 401)), with({"x-api-key: k"}, get("/v1/models", 401)),
         with({"api-key: k"}, get("/v1/models", 401))}},
-      {"default-logins",
-       repeat(3, [](int i) { return post("/api/user/login", "{\"password\":\"" + n(i) + "\"}"); }),
-       repeat(3, [](int) { return post("/api/user/login", "{\"password\":\"same\"}"); })},
-      {"default-logins-by-program",
-       repeat(3, [](int i) { return post("/api/user/login", "{\"password\":\"" + n(i) + "\"}"); }),
-       repeat(3,
-              [](int i) {
-                return language(post("/api/user/login", "{\"password\":\"" + n(i) + "\"}"));
-              })},
+      {"default-logins", repeat(3, [](int i) { return login(i, R"({"success":false})"); }),
+       then(repeat(3, [](int i) { return login(i, R"({"token":"t"})"); }),
+            repeat(3, [](int) { return login(9, R"({"success":false})"); }))},
+      {"default-logins-by-program", repeat(3, [](int i) { return login(i, "", 401); }),
+       then(repeat(3, [](int i) { return login(i, R"({"success": true,"data":{}})"); }),
+            repeat(3, [](int i) { return language(login(i, "", 401)); }))},
       {"default-login",
        {post("/api/user/login", R"({"username":"root","password":"123456"})")},
        {language(post("/api/user/login", R"({"username":"root","password":"123456"})")),
