@@ -41,8 +41,12 @@ PW_INLINE int pw_look_of_drop(__u32 origin) {
 }
 
 #ifdef PW_BLOCK_REFERENCE
-PW_INLINE bool pw_quick_seen_v4(__u32 host) { return true; }
-PW_INLINE int pw_look_unseen_v4(__u32 host, __u32 port) { return PW_LOOK_UNSURE; }
+struct pw_gate; /* there is none */
+PW_INLINE const struct pw_gate *pw_get_gate(void) { return 0; }
+PW_INLINE bool pw_v4_seen(const struct pw_gate *gate, __u32 host) { return true; }
+PW_INLINE int pw_look_unseen_v4(const struct pw_gate *gate, __u32 host, __u32 port) {
+  return PW_LOOK_UNSURE;
+}
 PW_INLINE bool pw_quick_plain_v6(const __u64 *half, __u32 port) { return false; }
 PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   struct pw_block_entry entry;
@@ -50,7 +54,7 @@ PW_INLINE int pw_quick_look(const struct pw_addr *addr, __u32 family) {
   if (action == PW_ACTION_DROP) return pw_look_of_drop(entry.origin);
   return action == PW_ACTION_NONE ? PW_LOOK_SHARED : PW_LOOK_UNSURE;
 }
-PW_INLINE int pw_look_seen_v4(__u32 host) {
+PW_INLINE int pw_look_seen_v4(const struct pw_gate *gate, __u32 host) {
   struct pw_addr addr;
   pw_set_mapped(&addr, bpf_htonl(host));
   return pw_quick_look(&addr, PW_FAMILY_IPV4);
@@ -70,11 +74,8 @@ PW_INLINE int pw_look_of_unknown(__u64 ports, __u32 port) {
   return pw_quick_far_port(ports, port) ? PW_LOOK_PLAIN : PW_LOOK_NOTHING;
 }
 
-/* Asked first: a blocked source's /24 is not looked up, which would be a cache line more. */
-PW_INLINE bool pw_quick_seen_v4(__u32 host) { return pw_v4_seen(pw_get_gate(), host); }
 /* The look at a source whose address is in no table: most packets. */
-PW_INLINE int pw_look_unseen_v4(__u32 host, __u32 port) {
-  const struct pw_gate *gate = pw_get_gate();
+PW_INLINE int pw_look_unseen_v4(const struct pw_gate *gate, __u32 host, __u32 port) {
   return pw_v4_net(gate, host) ? PW_LOOK_UNSURE : pw_look_of_unknown(gate->ports4, port);
 }
 /* Most packets: nothing is blocked near the source, and the port is none of ours. */
@@ -91,9 +92,9 @@ PW_INLINE int pw_look_of_single(const struct pw_found *found) {
   return pw_look_of_drop(PW_MARKS_ORIGIN(found->marks));
 }
 
-PW_INLINE int pw_look_seen_v4(__u32 host) {
+PW_INLINE int pw_look_seen_v4(const struct pw_gate *gate, __u32 host) {
   struct pw_found found = {};
-  if (!pw_find_v4_by_gate(pw_get_gate(), host, &found)) return PW_LOOK_UNSURE;
+  if (!pw_find_v4_by_gate(gate, host, &found)) return PW_LOOK_UNSURE;
   const int look = pw_look_of_single(&found);
   if (look != PW_LOOK_NOTHING) return look;
   /* Asked for anew: kept, it would take room on a stack that Linux 6.1 counts to 512 bytes. */
@@ -145,18 +146,16 @@ PW_INLINE bool pw_quick_may_drop(const struct pw_settings *cfg, const struct pw_
 PW_INLINE int pw_quick_v4(struct xdp_md *ctx) {
   struct pw_glance g;
   if (!pw_glance_v4(ctx, &g)) return PW_QUICK_UNDECIDED;
-  int look;
-  if (__builtin_expect(!pw_quick_seen_v4(g.host), 1)) {
-    look = pw_look_unseen_v4(g.host, g.port);
-    if (__builtin_expect(look == PW_LOOK_PLAIN, 1))
-      return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
-  } else {
-    /* What was worked out for the usual packet would otherwise be kept for this one, at the cost
-     * of the usual one. */
-    PW_ANEW(g.host);
-    look = pw_look_seen_v4(g.host);
-  }
+  const struct pw_gate *gate = pw_get_gate();
+  /* Asked first: a blocked source's /24 is not looked up, which would be a cache line more. */
+  const bool seen = pw_v4_seen(gate, g.host);
+  if (__builtin_expect(!seen && pw_look_unseen_v4(gate, g.host, g.port) == PW_LOOK_PLAIN, 1))
+    return pw_quick_leave(g.frame_len, PW_VERDICT_PASS, PW_FAMILY_IPV4, XDP_PASS);
+  /* What was worked out for the usual packet would otherwise be kept for the rest, at the cost of
+   * the usual one. */
+  PW_ANEW(g.host);
   PW_ANEW(g.port);
+  const int look = seen ? pw_look_seen_v4(gate, g.host) : pw_look_unseen_v4(gate, g.host, g.port);
   PW_QUICK_END(PW_FAMILY_IPV4, pw_allow_hint_v4(g.host));
 }
 
