@@ -22,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 using Frame = std::vector<std::uint8_t>;
 
 constexpr std::uint32_t kBatch = 64;
-constexpr std::uint32_t kSlice = 1 << 22;  ///< packets per call: each call costs the kernel 20 ms
+constexpr std::uint32_t kSlice = 1 << 19;  ///< packets per call: each call costs the kernel 20 ms
+constexpr std::uint32_t kFitSlice = 1 << 22;  ///< in which the receiver would have nothing to do
 constexpr std::uint64_t kFirstGapNs = 20000;  ///< between batches; found out from there on
 constexpr std::size_t kIp = 14, kTcp = 34;
 
@@ -108,8 +109,10 @@ Result<std::uint64_t> generate(const GeneratorOptions& options) {
   run.data_size_in = static_cast<std::uint32_t>(frame.size());
   run.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
   run.batch_size = kBatch;
-  const auto slice =
-      options.packets_per_s == 0 ? kSlice : static_cast<std::uint32_t>(options.packets_per_s / 20);
+  const auto full_speed = options.fit ? kFitSlice : kSlice;
+  const auto slice = options.packets_per_s == 0
+                         ? full_speed
+                         : static_cast<std::uint32_t>(options.packets_per_s / 20);
   run.repeat = static_cast<int>(slice);
   const auto start = Clock::now();
   std::uint64_t sent = 0;
