@@ -5,7 +5,7 @@ and answers take the whole way through the programs and the daemon."""
 import os
 import pathlib
 
-from lab import GATEWAY4, Lab, LabError, wait_until
+from lab import GATEWAY4, Lab, LabError, run, wait_until
 from probewall import Probewall
 
 PORT = 8000
@@ -29,12 +29,20 @@ http {
 UPLOADS, UPLOAD_BYTES = 12, 32 << 20
 
 
+def on_one_processor():
+    """What both programs of a transfer are started with: one processor, and before others on it, so that neither the
+    scheduler's choice of processors nor other work is measured, but all CPU time that a transfer takes."""
+    words = ["taskset", "--cpu-list", max(os.sched_getaffinity(0))]
+    first = ["chrt", "--fifo", "1"]
+    return words + first if run(first + ["true"], check=False).returncode == 0 else words
+
+
 class Site:
     """A lab whose gateway serves files. `files`: those of another site, for all to read the same memory, as some memory
     is faster."""
 
     def __init__(self, name, size, files=None):
-        self.lab, self.wall = Lab("bench" + name), None
+        self.lab, self.wall, self.start = Lab("bench" + name), None, on_one_processor()
         try:
             directory = self.lab.dir / "nginx"
             directory.mkdir()
@@ -48,7 +56,7 @@ class Site:
                     f.truncate(length)
             (directory / "nginx.conf").write_text(SERVER % {"directory": directory, "files": self.files, "port": PORT})
             self.upload = self.files / "upload"
-            self.lab.spawn("gateway", ["nginx", "-p", directory, "-c", directory / "nginx.conf", "-g", "daemon off;"])
+            self.lab.spawn("gateway", [*self.start, "nginx", "-p", directory, "-c", directory / "nginx.conf", "-g", "daemon off;"])
             wait_until(lambda: self.lab.accepts("gateway", "127.0.0.1", PORT), "nginx listens")
         except BaseException:
             self.lab.close()
@@ -61,7 +69,7 @@ class Site:
 
     def _curl(self, *words):
         """Runs curl beside the gateway; its -w output lines."""
-        done = self.lab.run("internet", ["curl", "-sS", "-m", "120", "-o", "/dev/null", *words], check=False)
+        done = self.lab.run("internet", [*self.start, "curl", "-sS", "-m", "120", "-o", "/dev/null", *words], check=False)
         if done.returncode != 0:
             raise LabError("curl: %s" % done.stderr.strip())
         return done.stdout.split()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends packets out of an interface as fast as one CPU can: frames that exist only while they are
-// under way (BPF_F_TEST_XDP_LIVE_FRAMES), several million a second.
+// Sends packets out of an interface as fast as one CPU can, or the receiver: frames that exist only
+// while they are under way (BPF_F_TEST_XDP_LIVE_FRAMES), several million a second.
 #pragma once
 
 #include <array>
@@ -27,6 +27,7 @@ struct GeneratorOptions {
   std::uint16_t port = 443;
   double seconds = 1;
   std::uint64_t packets_per_s = 0;  ///< 0: at full speed
+  bool fit = false;                 ///< at the speed at which the receiver's ring stays full
   std::vector<Traffic> mix;         ///< one to BENCH_KINDS kinds, in turns
 };
 

@@ -128,6 +128,7 @@ int generated(const Options& options) {
   wanted.port = static_cast<std::uint16_t>(options.number("port", 443));
   wanted.seconds = options.number("milliseconds", 1000) / 1000.0;
   wanted.packets_per_s = options.number("pace", 0);
+  wanted.fit = options.number("fit", 0) != 0;
   const std::string mac = options.text("mac", "");
   unsigned byte[6]{};
   if (std::sscanf(mac.c_str(), "%x:%x:%x:%x:%x:%x", &byte[0], &byte[1], &byte[2], &byte[3],
