@@ -91,19 +91,17 @@ PW_INLINE bool pw_starts_answer_frame(const __u8 *text) {
   return text[0] == 0 && text[1] <= 0x40 && text[3] >= 1 && text[3] <= 9 && text[5] < 0x80;
 }
 
-PW_INLINE bool pw_starts_response(pw_ctx *ctx, const struct pw_run *run,
-                                  const struct pw_flow *flow) {
+/* Of the `len` bytes of payload at `off`. */
+PW_INLINE bool pw_starts_response(pw_ctx *ctx, __u32 off, __u32 len, const struct pw_flow *flow) {
   static const char kStart[8] = "HTTP/1.";
-  const __u32 len = run->pkt.payload_len;
   __u8 text[9] = {};
   bool line = true;
-  if (len < 7 || pw_load_bytes(ctx, run->pkt.payload_off, text, 7)) return false;
+  if (len < 7 || pw_load_bytes(ctx, off, text, 7)) return false;
 #pragma unroll
   for (int i = 0; i < 7; i++)
     if (text[i] != kStart[i]) line = false;
   if (line || !(PW_READ_ONCE(flow->in_flags) & PW_FLOW_HTTP2)) return line;
-  if (len < sizeof(text) || pw_load_bytes(ctx, run->pkt.payload_off, text, sizeof(text)))
-    return false;
+  if (len < sizeof(text) || pw_load_bytes(ctx, off, text, sizeof(text))) return false;
   return pw_starts_answer_frame(text);
 }
 
@@ -112,7 +110,7 @@ PW_LOCAL int pw_take_response(pw_ctx *ctx, struct pw_run *run, const union pw_fl
                               struct pw_flow *flow) {
   __u32 flags = PW_RECORD_FROM_SERVER;
   __u32 left = flow->response_left;
-  if (pw_starts_response(ctx, run, flow)) {
+  if (pw_starts_response(ctx, run->pkt.payload_off, run->pkt.payload_len, flow)) {
     left = PW_RESPONSE_CAPTURE;
     flags |= PW_RECORD_RESPONSE_START;
   }

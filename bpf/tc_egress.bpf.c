@@ -4,11 +4,13 @@
 #include <linux/pkt_cls.h>
 
 #include "answer.bpf.h"
+#include "bulk.bpf.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
 SEC("tc")
 int pw_tc_out(struct __sk_buff *skb) {
+  if (pw_is_bulk(skb)) return TC_ACT_UNSPEC;
   struct pw_run run = {};
   run.cfg = pw_get_settings();
   run.row = pw_counter_row();
