@@ -20,6 +20,7 @@ RATIOS = {
     "blocked_1m_generic_to_nft_ingress": ("veth_ours_generic_1m", "veth_nft_ingress_1m", None),
     "blocked_1m_to_nft_prerouting": ("veth_ours_native_1m", "veth_nft_prerouting_1m", None),
     "benign_random_veth_to_parse": ("veth_benign_ours_native_1m", "veth_benign_parse_native", None),
+    "http_one_processor_to_unfiltered": ("http_download_one_processor_filtered", "http_download_one_processor_unfiltered", None),
     "http_upload_to_unfiltered": ("http_upload_filtered", "http_upload_unfiltered", None),
     "capture_throughput_two_cpus_to_one": ("capture_two_cpus", "capture_one_cpu", None),
 }
@@ -33,7 +34,7 @@ GROUPS = {
     "veth_": "Receiver on veth: CPU time per packet of the interface's kernel thread, and how many packets arrived. 10k, 1m: blocked"
              " addresses, which all of the packets come from; benign: none of them does, and the stack answers.",
     "capture_": "Payload to an LLM port: CPU time per packet in the kernel; requests are copied into the ring.",
-    "http_": "One HTTP transfer of nginx and curl over veth.",
+    "http_": "One HTTP transfer of nginx and curl over veth, a processor each; one_processor: both on the same, so that all CPU time counts.",
     "upload_": "What a 10 MB upload cost of the ring.",
     "update_": "Block tables: 1,000,000 addresses and 50,000 prefixes of each family, one call each; beside them a feed of 30,000 IPv4"
                " addresses and 3,000 IPv6 prefixes of which a quarter changes.",

@@ -29,10 +29,10 @@ http {
 UPLOADS, UPLOAD_BYTES = 12, 32 << 20
 
 
-def on_one_processor():
-    """What both programs of a transfer are started with: one processor, and before others on it, so that neither the
-    scheduler's choice of processors nor other work is measured, but all CPU time that a transfer takes."""
-    words = ["taskset", "--cpu-list", max(os.sched_getaffinity(0))]
+def on_processor(number):
+    """What a program is started with to run there and before others, so that neither the scheduler's choice of processors
+    nor other work is measured."""
+    words = ["taskset", "--cpu-list", number]
     first = ["chrt", "--fifo", "1"]
     return words + first if run(first + ["true"], check=False).returncode == 0 else words
 
@@ -42,8 +42,13 @@ class Site:
     is faster."""
 
     def __init__(self, name, size, files=None):
-        self.lab, self.wall, self.start = Lab("bench" + name), None, on_one_processor()
+        self.lab, self.wall = Lab("bench" + name), None
+        processors = sorted(os.sched_getaffinity(0))
+        self.server_on, self.client_on = on_processor(processors[0]), on_processor(processors[-1])
         try:
+            # Which paces nothing: with BBR, timers are measured, not processors. All namespaces may have it.
+            for node in ("gateway", "internet"):
+                self.lab.run(node, ["sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno"])
             directory = self.lab.dir / "nginx"
             directory.mkdir()
             self.files = files or directory / "files"
@@ -56,7 +61,7 @@ class Site:
                     f.truncate(length)
             (directory / "nginx.conf").write_text(SERVER % {"directory": directory, "files": self.files, "port": PORT})
             self.upload = self.files / "upload"
-            self.lab.spawn("gateway", [*self.start, "nginx", "-p", directory, "-c", directory / "nginx.conf", "-g", "daemon off;"])
+            self.lab.spawn("gateway", [*self.server_on, "nginx", "-p", directory, "-c", directory / "nginx.conf", "-g", "daemon off;"])
             wait_until(lambda: self.lab.accepts("gateway", "127.0.0.1", PORT), "nginx listens")
         except BaseException:
             self.lab.close()
@@ -67,16 +72,16 @@ class Site:
         self.wall.start()
         return self
 
-    def _curl(self, *words):
+    def _curl(self, *words, start=None):
         """Runs curl beside the gateway; its -w output lines."""
-        done = self.lab.run("internet", [*self.start, "curl", "-sS", "-m", "120", "-o", "/dev/null", *words], check=False)
+        done = self.lab.run("internet", [*(start or self.client_on), "curl", "-sS", "-m", "120", "-o", "/dev/null", *words], check=False)
         if done.returncode != 0:
             raise LabError("curl: %s" % done.stderr.strip())
         return done.stdout.split()
 
-    def download(self):
-        """Gbit/s."""
-        speed, = self._curl("-w", "%{speed_download}\n", "http://%s:%d/large" % (GATEWAY4, PORT))
+    def download(self, start=None):
+        """Gbit/s. `start`: what curl is started with instead of the client's processor."""
+        speed, = self._curl("-w", "%{speed_download}\n", "http://%s:%d/large" % (GATEWAY4, PORT), start=start)
         return float(speed) * 8 / 1e9
 
     def uploads(self):
@@ -121,9 +126,11 @@ def measure(figures, quick, say):
             shift = turn % len(names)
             for name in names[shift:] + names[:shift]:
                 down = sites[name].download()
+                both = sites[name].download(sites[name].server_on)
                 up = sites[name].uploads() if not quick and turn % 4 == 0 else None
                 if turn >= 0:
                     figures.add("http_download_" + name, "Gbit/s", down)
+                    figures.add("http_download_one_processor_" + name, "Gbit/s", both)
                 if turn >= 0 and up is not None:
                     figures.add("http_upload_" + name, "Gbit/s", up)
         figures.note("http: `auto` picked %s on veth%s." % (mode, " (%s)" % why if why else ""))
