@@ -6,6 +6,8 @@
 namespace probewall::test {
 namespace {
 
+Step kind(const std::string& of, int status = 500) { return post("/v1/" + of, "{}", status); }
+
 Step picture(std::string url) {
   return post("/v1/chat/completions",
               R"({"model":"m","messages":[{"role":"user","content":[{"image_url":{"url":")" + url +
@@ -46,6 +48,14 @@ Steps after(Step first, Steps rest) {
 
 std::vector<Case> doors() {
   return {
+      {"kinds-of-work-tried",
+       {kind("audio/speech"), kind("images/generations"), kind("rerank"), kind("embeddings")},
+       {kind("audio/speech"), kind("embeddings"), kind("embeddings"), kind("images/generations"),
+        at(60, kind("rerank")), kind("moderations", 200)}},
+      {"notebook-doors",
+       {get("/api/kernels", 403), get("/lab", 302), get("/api/terminals", 403)},
+       {get("/api/kernels", 403), get("/lab"), get("/api/contents", 404),
+        language(get("/api/terminals", 403)), key("t", get("/api/sessions", 403))}},
       {"lists-below-prefixes-many",
        lists_below({"", "/openai", "/anthropic", "/api/openai", "/proxy", "/groq/openai"}),
        after(chat("m", "hi"), lists_below({"", "/openai", "/anthropic", "/api", "/proxy", "/a"}))},
