@@ -336,6 +336,7 @@ TEST(Keys, AreAcceptedWhereTheLastOfTheirKindWithoutOneWasRefused) {
   EXPECT_EQ(second_use_after({get("/v1/models", 401)}), "new sent ") << "another kind";
   EXPECT_EQ(second_use_after({chat("m", "x", 401), get("/v1/models", 200)}), "sent ");
   EXPECT_EQ(second_use_after({chat("m", "x", 401, "sk-wrong")}), "new sent ") << "had a key";
+  EXPECT_EQ(second_use_after({chat("m", "x", 401, "{{api_key}}")}), "sent ") << "had none yet";
   Step preflight = with({"Origin: http://a", "Access-Control-Request-Method: POST"},
                         post("/v1/chat/completions", "", 204));
   preflight.method = "OPTIONS";

@@ -31,7 +31,7 @@ class ServerTable {
   void learn_list(const ServerAddress& server, std::string_view answer);
   void learn_model(const ServerAddress& server, std::uint32_t model_hash);
   void learn_missing(const ServerAddress& server, std::uint32_t model_hash);
-  /// What became of a request without a key.
+  /// What became of a request without a key; one out of a manual is refused like none.
   void learn_refusal(const ServerAddress& server, Asked what) { at(server).refuses |= bit(what); }
   void learn_open(const ServerAddress& server, Asked what) {
     if (refuses(server, what)) at(server).refuses &= static_cast<std::uint8_t>(~bit(what));

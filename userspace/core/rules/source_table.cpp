@@ -36,6 +36,7 @@ struct Pending {
   Asked asked = Asked::kOther;
   bool has_model = false;
   bool has_key = false;
+  bool keyless = false;             ///< no key, or one that everybody knows
   bool provokes_forbidden = false;  ///< only known without a key
 };
 
@@ -219,9 +220,10 @@ class SourceTable::State {
     pending.has_model = !features.model.empty();
     pending.model_hash = ServerTable::model_hash(features.model);
     pending.has_key = request.head.auth != AuthKind::kNone;
+    pending.keyless = !pending.has_key || request.head.well_known_key;
     pending.key_hash = pending.has_key ? key : 0;
     pending.provokes_forbidden =
-        !pending.has_key && pending.asked != Asked::kOther && provokes_forbidden(request);
+        pending.keyless && pending.asked != Asked::kOther && provokes_forbidden(request);
     pending.held.assign(compiled().plan.words, 0);
     pending.facts.clear();
   }
@@ -338,14 +340,14 @@ class SourceTable::State {
     }
     // Administrators' pages that are closed say nothing of a server whose models are open.
     if (pending.asked == Asked::kOther) return;
-    if (pending.has_key) {
+    if (ok && pending.has_key) {
       // What is answered to everybody lets no key in: health checks, and servers that look at none.
-      if (ok && servers_.refuses(pending.server, pending.asked))
+      if (servers_.refuses(pending.server, pending.asked))
         keys_.accept(pending.key_hash, server_hash(pending.server));
     } else if (ok) {
       servers_.learn_open(pending.server, pending.asked);
-    } else if (asks_for_key(response.status, response.head_and_body_prefix,
-                            pending.provokes_forbidden)) {
+    } else if (pending.keyless && asks_for_key(response.status, response.head_and_body_prefix,
+                                               pending.provokes_forbidden)) {
       servers_.learn_refusal(pending.server, pending.asked);
     }
   }
