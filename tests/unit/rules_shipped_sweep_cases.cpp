@@ -14,6 +14,12 @@ const std::array<const char*, 6> kSurvey{"/health",  "/props",     "/slots",
 
 std::vector<Case> sweep_cases() {
   return {
+      {"servers-once-each-slowly",
+       repeat(5, [](int i) { return at(i * 1500, on(i + 1, 11434, get("/api/version"))); }),
+       repeat(12, [](int i) { return at(i * 1500, on(i % 4 + 1, 11434, get("/api/version"))); })},
+      {"servers-once-each-slowly-on",
+       repeat(8, [](int i) { return at(i * 1500, on(i + 1, 11434, get("/api/version"))); }),
+       repeat(8, [](int i) { return at(i * 100, on(i + 1, 11434, get("/api/version"))); })},
       {"product-fan-out",
        {get("/api/tags"), get("/lmstudio-greeting", 404), get("/api/extra/version")},
        {get("/api/tags"), get("/version"), get("/info"), get("/server_info"), get("/nodes"),
