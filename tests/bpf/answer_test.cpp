@@ -110,6 +110,18 @@ TEST_P(Answer, FlowHoldsWhatAResetNeeds) {
   EXPECT_EQ(flow.server_seq, client.s(19));
 }
 
+TEST_P(Answer, SegmentsThatSayNothingNewMoveTheFlowOn) {
+  lab->tc_out(client.answer(0, 100, "HTTP/1.1 200 OK\r\n\r\n" + std::string(800, 'x')));
+  lab->records();
+  const std::string more(1000, 'y');
+  EXPECT_TRUE(answer(819, more).empty());
+  EXPECT_EQ(lab->flow(client.key())->server_seq, client.s(1819));
+  EXPECT_TRUE(answer(819, more).empty()) << "sent again";
+  EXPECT_TRUE(answer(1819, "").empty());
+  EXPECT_EQ(lab->flow(client.key())->server_seq, client.s(1819));
+  EXPECT_EQ(answer(1819, "HTTP/1.1 200 OK\r\n\r\n").size(), 1u) << "the answer behind it";
+}
+
 TEST_P(Answer, OldAckMovesNothingBack) {
   lab->tc_out(client.answer(0, 100));
   lab->tc_out(client.answer(0, 50));
